@@ -1,0 +1,184 @@
+//! Settings: JSON in, a policy's own type out, and for each mistake its place and a sentence.
+
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, Deserializer, Error as _};
+use serde_path_to_error::Segment;
+
+use crate::Millis;
+use crate::bindings::base::nudge::policy::types::Issue;
+
+/// Everything that is wrong with settings or parameters.
+#[derive(Clone, Debug, Default)]
+pub struct Issues(pub(crate) Vec<Issue>);
+
+impl Issues {
+    /// Adds a mistake at `path`, a JSON pointer such as `/nodes/O_SENT` (see [`pointer`]).
+    pub fn at(&mut self, path: impl Into<String>, message: impl Into<String>) {
+        self.0.push(Issue { path: path.into(), message: message.into() });
+    }
+
+    /// Gives `value` back if nothing is wrong.
+    ///
+    /// # Errors
+    ///
+    /// The mistakes, if there are any.
+    pub fn or<T>(self, value: T) -> Result<T, Issues> {
+        if self.0.is_empty() { Ok(value) } else { Err(self) }
+    }
+
+    /// The mistakes as (path, sentence).
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|issue| (issue.path.as_str(), issue.message.as_str()))
+    }
+}
+
+/// A JSON pointer from its parts: `pointer(["nodes", "a/b"])` is `/nodes/a~1b`.
+pub fn pointer<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
+    let mut path = String::new();
+    for part in parts {
+        path.push('/');
+        path.push_str(&part.replace('~', "~0").replace('/', "~1"));
+    }
+    path
+}
+
+/// Reads `text` as a `T`; the mistake, if there is one, with its path.
+///
+/// # Errors
+///
+/// The first mistake that was found.
+pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Issues> {
+    let mut json = serde_json::Deserializer::from_str(text);
+    let issue = match serde_path_to_error::deserialize(&mut json) {
+        Ok(value) => match json.end() {
+            Ok(()) => return Ok(value),
+            Err(error) => Issue { path: String::new(), message: error.to_string() },
+        },
+        Err(error) => {
+            let parts: Vec<String> = error
+                .path()
+                .iter()
+                .filter_map(|segment| match segment {
+                    Segment::Seq { index } => Some(index.to_string()),
+                    Segment::Map { key } => Some(key.clone()),
+                    Segment::Enum { variant } => Some(variant.clone()),
+                    Segment::Unknown => None,
+                })
+                .collect();
+            let inner = error.inner();
+            let mut message = inner.to_string();
+            // A place in the text helps with a comma too many; for a wrong value the path says it better.
+            if inner.is_data()
+                && let Some(cut) = message.rfind(" at line ")
+            {
+                message.truncate(cut);
+            }
+            Issue { path: pointer(parts.iter().map(String::as_str)), message }
+        }
+    };
+    Err(Issues(vec![issue]))
+}
+
+/// A length of time in settings, written like `90s`, `15m`, `24h`, `7d` or `1d12h`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Span(pub Millis);
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        span(&text).map(Span).ok_or_else(|| {
+            D::Error::custom(format!(
+                "{text:?} is not a length of time: write it like \"90s\", \"15m\", \"24h\", \"7d\" or \"1d12h\""
+            ))
+        })
+    }
+}
+
+fn span(text: &str) -> Option<Millis> {
+    let mut rest = text.trim();
+    let mut total: Millis = 0;
+    if rest.is_empty() {
+        return None;
+    }
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
+        let (number, after) = rest.split_at(digits);
+        let letters = after.find(|c: char| !c.is_ascii_lowercase()).unwrap_or(after.len());
+        let (unit, after) = after.split_at(letters);
+        let unit = match unit {
+            "ms" => 1,
+            "s" => 1_000,
+            "m" | "min" => 60_000,
+            "h" => 3_600_000,
+            "d" => 86_400_000,
+            "w" => 604_800_000,
+            _ => return None,
+        };
+        total = number.parse::<Millis>().ok()?.checked_mul(unit)?.checked_add(total)?;
+        rest = after.trim_start();
+    }
+    Some(total)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code)]
+    struct Outer {
+        nodes: std::collections::BTreeMap<String, Inner>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code)]
+    struct Inner {
+        threshold: Span,
+    }
+
+    fn issue(text: &str) -> (String, String) {
+        let issues = parse::<Outer>(text).unwrap_err();
+        let (path, message) = issues.iter().next().unwrap();
+        (path.to_owned(), message.to_owned())
+    }
+
+    #[test]
+    fn spans_read_as_people_write_them() {
+        for (text, millis) in [
+            ("90s", 90_000),
+            ("15m", 900_000),
+            ("24h", 86_400_000),
+            ("7d", 604_800_000),
+            ("1d12h", 129_600_000),
+            (" 1d 12h ", 129_600_000),
+            ("250ms", 250),
+            ("0s", 0),
+        ] {
+            assert_eq!(span(text), Some(millis), "{text}");
+        }
+        for text in ["", "24", "h", "24 h", "-1h", "1y", "1.5h", "99999999999999999999d", "1h2"] {
+            assert_eq!(span(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_value_is_named_by_its_path() {
+        let (path, message) = issue(r#"{"nodes": {"O_SENT": {"threshold": "soon"}}}"#);
+        assert_eq!(path, "/nodes/O_SENT/threshold");
+        assert!(message.starts_with("\"soon\" is not a length of time"), "{message}");
+        assert!(!message.contains("line"), "{message}");
+        let (path, message) = issue(r#"{"nodes": {"a/b~": {}}}"#);
+        assert_eq!(path, "/nodes/a~1b~0");
+        assert!(message.contains("missing field `threshold`"), "{message}");
+    }
+
+    #[test]
+    fn broken_json_is_named_by_its_line() {
+        let (_, message) = issue("{\"nodes\": {},}");
+        assert!(message.contains("line 1"), "{message}");
+        let (_, message) = issue("{\"nodes\": {}} x");
+        assert!(message.contains("trailing"), "{message}");
+    }
+}

@@ -1,0 +1,84 @@
+//! What the commands have in common when they talk to people: log lines, errors, tables, numbers.
+#![allow(clippy::print_stderr)]
+
+use std::io::{IsTerminal, Write as _};
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
+
+use crate::sandbox::{Compiler, Limits, Sandbox};
+
+/// Log lines go to standard error, warnings and worse; `NUDGE_LOG` says otherwise.
+pub(super) fn log() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("NUDGE_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+}
+
+/// Says why a command could not run: one sentence, and what it follows from.
+pub(super) fn complain(error: &anyhow::Error) {
+    eprintln!("nudge: {error:#}");
+}
+
+/// Whether the reader of our output has gone, which is no error: `nudge ... | head`.
+pub(super) fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+    })
+}
+
+/// Writes to standard output.
+pub(super) fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes()).context("standard output")?;
+    out.flush().context("standard output")
+}
+
+/// A sandbox that compiles in a child process of this program.
+pub(super) fn sandbox() -> anyhow::Result<Sandbox> {
+    let program: PathBuf =
+        std::env::current_exe().context("cannot find this program's own file")?;
+    let compiler = Compiler::Child { program, arguments: vec!["compile".to_owned()] };
+    Ok(Sandbox::new(Limits::default(), compiler)?)
+}
+
+/// A table without lines: names on the left, numbers on the right.
+pub(super) fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let mut table = Table::new();
+    table.load_style(comfy_table::presets::NOTHING);
+    table.set_content_arrangement(ContentArrangement::Disabled);
+    let cell = |(at, text): (usize, String)| {
+        let side = if at == 0 { CellAlignment::Left } else { CellAlignment::Right };
+        Cell::new(text).set_alignment(side)
+    };
+    table.set_header(header.iter().map(|h| (*h).to_owned()).enumerate().map(cell));
+    for row in rows {
+        table.add_row(row.into_iter().enumerate().map(cell));
+    }
+    table.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+}
+
+/// A count with its thousands set apart.
+pub(super) fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// A share as a percentage.
+pub(super) fn share(part: u64, whole: u64) -> String {
+    if whole == 0 { "-".to_owned() } else { format!("{:.1} %", 100.0 * part as f64 / whole as f64) }
+}

@@ -1,0 +1,75 @@
+//! Names that follow from what they name: the same cause gives the same message, the same attempt the
+//! same tracking id, in every run. Hashes only.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::{Digest, Sha256};
+
+use super::state::Cause;
+
+/// Half of a SHA-256, in hexadecimal: 128 bits are beyond guessing and beyond chance.
+const BYTES: usize = 16;
+
+/// The key of a tenant's tracking ids. Without it nobody can tell the next one.
+#[derive(Clone)]
+pub struct TrackingKey([u8; 32]);
+
+impl TrackingKey {
+    /// A key from a secret of any length.
+    #[must_use]
+    pub fn new(secret: &[u8]) -> TrackingKey {
+        TrackingKey(Sha256::digest(secret).into())
+    }
+}
+
+impl std::fmt::Debug for TrackingKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TrackingKey(..)")
+    }
+}
+
+/// Which message this is: a hash over the tenant, the policy's label, the user and the cause.
+pub(super) fn message(tenant: &str, label: &str, user: &str, cause: &Cause) -> Arc<str> {
+    let mut hash = Sha256::new();
+    for part in [tenant, "journey", label, user, &cause.node] {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    hash.update(cause.entered.0.to_le_bytes());
+    hash.update(cause.rule.to_le_bytes());
+    hex(&hash.finalize())
+}
+
+/// The key under which a step of a message is sent at most once on each channel.
+pub(super) fn send_key(message: &str, step: u32) -> Arc<str> {
+    let mut hash = Sha256::new();
+    hash.update(message);
+    hash.update(step.to_le_bytes());
+    hex(&hash.finalize())
+}
+
+/// The tracking id of an attempt: message x channel x try.
+pub(super) fn tracking(
+    key: &TrackingKey,
+    message: &str,
+    channel: &str,
+    attempt: usize,
+) -> Arc<str> {
+    // HMAC takes a key of any length, so there is always a code.
+    let Ok(mut code) = Hmac::<Sha256>::new_from_slice(&key.0) else { return Arc::from("") };
+    code.update(message.as_bytes());
+    code.update(&(attempt as u64).to_le_bytes());
+    code.update(channel.as_bytes());
+    hex(&code.finalize().into_bytes())
+}
+
+fn hex(bytes: &[u8]) -> Arc<str> {
+    let mut text = String::with_capacity(2 * BYTES);
+    for byte in bytes.iter().take(BYTES) {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text.into()
+}

@@ -1,0 +1,151 @@
+//! The engine: a step function over users' states. Events, fired timers and receipts go in; new
+//! states, timers, messages to be sent and a trace of every decision come out. It does no I/O, reads
+//! no clock and no source of chance, so the same inputs always give the same outputs: the live
+//! service, the replay of a log and a backtest run this one function under different clocks.
+//!
+//! Users are walked side by side ([`walk`]): each halts where a policy must be asked, and the
+//! questions of all are put in batches ([`ask`]). What a batch holds changes nothing about an answer.
+
+mod ask;
+pub mod batch;
+pub mod event;
+mod ids;
+pub mod policy;
+mod push;
+mod state;
+mod strategy;
+mod trace;
+mod walk;
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use event::{Event, Instant};
+pub use ids::TrackingKey;
+use policy::{Content, Importance};
+pub use push::MOST_STEPS;
+pub use state::{Attempt, Cause, Message, State, Visit};
+pub use strategy::{Channel, Contents, Part, Strategy, StrategyError};
+pub use trace::{Decision, End, Record, Refusal, Skip};
+use walk::Walk;
+
+/// Rows beyond which a batch gains nothing.
+pub const BATCH: usize = 256;
+
+/// One user's turn in a step: their state, and what has happened since.
+#[derive(Clone, Debug)]
+pub struct Turn {
+    /// Who.
+    pub user: Arc<str>,
+    /// Their state after the last step; the default for somebody new.
+    pub state: State,
+    /// Their events, in any order.
+    pub inputs: Vec<Event>,
+}
+
+/// What came of a user's turn, to be committed as one.
+#[derive(Clone, Debug)]
+pub struct Advance {
+    /// Who.
+    pub user: Arc<str>,
+    /// Their state from now on.
+    pub state: State,
+    /// When the engine has to look at them again even if nothing happens: their one timer.
+    pub due: Option<Instant>,
+    /// Attempts to be made.
+    pub outbox: Vec<Outgoing>,
+    /// Every decision.
+    pub trace: Vec<Record>,
+}
+
+/// An attempt to be made: one row of the outbox.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Outgoing {
+    /// Its tracking id, by which return data is known.
+    pub tracking: Arc<str>,
+    /// With the channel, what is sent at most once.
+    pub send_key: Arc<str>,
+    /// The message.
+    pub message: Arc<str>,
+    /// Its user.
+    pub user: Arc<str>,
+    /// The channel.
+    pub channel: Arc<str>,
+    /// How much it matters.
+    pub importance: Importance,
+    /// When it was decided.
+    pub at: Instant,
+    /// What it says.
+    pub content: Content,
+}
+
+/// The host could not evaluate a policy. Nothing of the step may be committed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the host could not evaluate a policy: {0}")]
+pub struct HostFailure(pub String);
+
+/// Steps users of one strategy.
+pub struct Engine {
+    strategy: Strategy,
+    batch: usize,
+}
+
+impl Engine {
+    /// An engine for a strategy.
+    #[must_use]
+    pub fn new(strategy: Strategy) -> Engine {
+        Engine { strategy, batch: BATCH }
+    }
+
+    /// Asks policies about at most so many rows at once. Changes nothing but the time it takes.
+    #[must_use]
+    pub fn batches_of(mut self, rows: usize) -> Engine {
+        self.batch = rows.max(1);
+        self
+    }
+
+    /// The strategy.
+    #[must_use]
+    pub fn strategy(&self) -> &Strategy {
+        &self.strategy
+    }
+
+    /// Lets every user's turn take place: their inputs in order of time, their deadlines in between,
+    /// and after the last input the deadlines up to `now`.
+    ///
+    /// The answer has the users in the order of `turns`.
+    ///
+    /// # Errors
+    ///
+    /// If the host could not evaluate a policy; a policy's own faults are in the trace.
+    pub fn step(&self, turns: Vec<Turn>, now: Instant) -> Result<Vec<Advance>, HostFailure> {
+        let mut walks: Vec<Walk<'_>> =
+            turns.into_iter().map(|turn| Walk::new(&self.strategy, turn, now)).collect();
+        let mut walking: Vec<usize> = (0..walks.len()).collect();
+        while !walking.is_empty() {
+            let mut asks = Vec::with_capacity(walking.len());
+            for at in walking.drain(..) {
+                if let Some(ask) = walks.get_mut(at).and_then(Walk::advance) {
+                    asks.push((ask, at));
+                }
+            }
+            asks.sort_unstable_by_key(|(ask, at)| (ask.part, ask.question, *at));
+            for alike in
+                asks.chunk_by(|(a, _), (b, _)| (a.part, a.question) == (b.part, b.question))
+            {
+                for some in alike.chunks(self.batch) {
+                    for (answer, (ask, at)) in
+                        ask::put(&self.strategy, &walks, some)?.into_iter().zip(some)
+                    {
+                        if let Some(walk) = walks.get_mut(*at) {
+                            walk.resume(*ask, answer);
+                        }
+                    }
+                }
+            }
+            walking.extend(asks.iter().map(|(_, at)| *at));
+        }
+        Ok(walks.into_iter().map(Walk::finish).collect())
+    }
+}

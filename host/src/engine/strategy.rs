@@ -1,0 +1,195 @@
+//! A tenant's strategy: its policies, its contents and its channels, put together and checked once, so
+//! that a step need not look.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::event::Fields;
+use super::ids::TrackingKey;
+use super::policy::{Counter, Kinds, Origin, Policy, Rule, Template};
+
+/// A policy under the name that a strategy gives it.
+#[derive(Clone)]
+pub struct Part {
+    /// Unique in its strategy; states refer to it, so it should stay when settings change.
+    pub label: Arc<str>,
+    /// The policy.
+    pub policy: Arc<dyn Policy>,
+}
+
+/// A channel that a tenant has.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Channel {
+    /// Its name.
+    pub name: Arc<str>,
+    /// What one attempt costs, in the tenant's unit.
+    pub cost: f64,
+    /// The profile field that holds the user's address there; without it everybody can be reached.
+    pub address: Option<Arc<str>>,
+}
+
+/// The tenant's texts: by message key, then by locale, where the empty one is for everybody else.
+pub type Contents = BTreeMap<Arc<str>, BTreeMap<Arc<str>, Template>>;
+
+/// A tenant's strategy, ready to be stepped.
+pub struct Strategy {
+    pub(super) tenant: Arc<str>,
+    pub(super) key: TrackingKey,
+    parts: Vec<Part>,
+    pub(super) journeys: Vec<usize>,
+    pub(super) router: Option<usize>,
+    personaliser: Option<usize>,
+    contents: Contents,
+    pub(super) channels: Vec<Channel>,
+    /// Event fields that some policy asks for.
+    fields: BTreeSet<Arc<str>>,
+}
+
+/// Why parts do not make a strategy.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
+pub enum StrategyError {
+    #[error("two policies are called {0:?}: give one of them another name with `as`")]
+    Label(Arc<str>),
+    #[error("no policy of the strategy is a node policy, so nothing would ever happen")]
+    NoJourney,
+    #[error("both {0:?} and {1:?} are route policies: a strategy has one")]
+    TwoRoutes(Arc<str>, Arc<str>),
+    #[error("the channel {0:?} is named twice")]
+    Channel(Arc<str>),
+    #[error("there is no channel: name at least one")]
+    NoChannel,
+}
+
+impl Strategy {
+    /// Puts a strategy together.
+    ///
+    /// # Errors
+    ///
+    /// What keeps the parts from being a strategy.
+    pub fn new(
+        tenant: &str,
+        key: TrackingKey,
+        parts: Vec<Part>,
+        contents: Contents,
+        channels: Vec<Channel>,
+    ) -> Result<Strategy, StrategyError> {
+        for (at, part) in parts.iter().enumerate() {
+            if parts.iter().take(at).any(|p| p.label == part.label) {
+                return Err(StrategyError::Label(part.label.clone()));
+            }
+        }
+        for (at, channel) in channels.iter().enumerate() {
+            if channels.iter().take(at).any(|c| c.name == channel.name) {
+                return Err(StrategyError::Channel(channel.name.clone()));
+            }
+        }
+        if channels.is_empty() {
+            return Err(StrategyError::NoChannel);
+        }
+        let of_kind = |is: fn(Kinds) -> bool| -> Vec<usize> {
+            let parts = parts.iter().enumerate();
+            parts.filter(|(_, part)| is(part.policy.kinds())).map(|(at, _)| at).collect()
+        };
+        let journeys = of_kind(|kinds| kinds.journey);
+        if journeys.is_empty() {
+            return Err(StrategyError::NoJourney);
+        }
+        let routers = of_kind(|kinds| kinds.route);
+        let label = |at: &usize| parts.get(*at).map(|part| part.label.clone());
+        if let [first, second, ..] = routers.as_slice()
+            && let (Some(first), Some(second)) = (label(first), label(second))
+        {
+            return Err(StrategyError::TwoRoutes(first, second));
+        }
+        let personaliser = of_kind(|kinds| kinds.personalise).first().copied();
+        let needs = parts.iter().flat_map(|part| &part.policy.setup().needs);
+        let places = parts.iter().flat_map(|part| part.policy.rules());
+        let fields = needs
+            .filter(|need| need.origin == Origin::Event)
+            .map(|need| need.name.clone())
+            .chain(places.filter_map(|rule| match &rule.place {
+                super::policy::Place::Field(field) => Some(field.clone()),
+                super::policy::Place::Named(_) => None,
+            }))
+            .collect();
+        let router = routers.first().copied();
+        let tenant = tenant.into();
+        Ok(Strategy {
+            tenant,
+            key,
+            parts,
+            journeys,
+            router,
+            personaliser,
+            contents,
+            channels,
+            fields,
+        })
+    }
+
+    /// The event fields that some policy asks for; no other is ever read.
+    #[must_use]
+    pub fn event_fields(&self) -> &BTreeSet<Arc<str>> {
+        &self.fields
+    }
+
+    /// The channels, in the tenant's order.
+    #[must_use]
+    pub fn channels(&self) -> &[Channel] {
+        &self.channels
+    }
+
+    /// The policies.
+    #[must_use]
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    pub(super) fn part(&self, at: usize) -> Option<&Part> {
+        self.parts.get(at)
+    }
+
+    /// The rules of the policy with that label.
+    pub(super) fn rules(&self, label: &str) -> &[Rule] {
+        self.parts.iter().find(|part| *part.label == *label).map_or(&[], |part| part.policy.rules())
+    }
+
+    /// Who writes the messages that the policy with that label drafts: itself, or else the first that
+    /// can.
+    pub(super) fn writer(&self, label: &str) -> Option<usize> {
+        let own = |part: &Part| *part.label == *label && part.policy.kinds().personalise;
+        self.parts.iter().position(own).or(self.personaliser)
+    }
+
+    /// Counters that count events of that name, with the labels that they are kept under.
+    pub(super) fn counters(&self, event: &str) -> impl Iterator<Item = (&Arc<str>, &Counter)> {
+        self.parts.iter().flat_map(move |part| {
+            let counters = part.policy.setup().counters.iter();
+            counters.filter(move |c| *c.event == *event).map(move |c| (&part.label, c))
+        })
+    }
+
+    /// The text of a message for a locale: the locale's own, that of its language, or the one for
+    /// everybody.
+    pub(super) fn text(&self, key: &str, locale: &str) -> Option<&Template> {
+        let locales = self.contents.get(key)?;
+        let language = locale.split(['-', '_']).next().unwrap_or_default();
+        locales
+            .get(locale)
+            .or_else(|| locales.get(language))
+            .or_else(|| locales.get(""))
+            .or_else(|| locales.values().next())
+    }
+
+    /// Whether a user with this profile can be reached on the channel; none if there is no such
+    /// channel.
+    pub(super) fn reaches(&self, channel: &str, profile: &Fields) -> Option<bool> {
+        let channel = self.channels.iter().find(|c| *c.name == *channel)?;
+        Some(available(channel, profile))
+    }
+}
+
+pub(super) fn available(channel: &Channel, profile: &Fields) -> bool {
+    channel.address.as_ref().is_none_or(|field| profile.get(field).is_some())
+}

@@ -1,0 +1,232 @@
+//! What the engine decided, and why: one record a decision, in the order in which they were made.
+//! Plain data.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::event::{Fields, Grade, Instant, Millis};
+use super::policy::{Basis, Content, Fault, Importance, Question, Verdict};
+
+/// One decision about one user.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// When, by the user's clock.
+    pub at: Instant,
+    /// About whom.
+    pub user: Arc<str>,
+    /// What was decided.
+    #[serde(flatten)]
+    pub decision: Decision,
+}
+
+/// What was decided.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "decision", rename_all = "kebab-case")]
+pub enum Decision {
+    /// A visit began.
+    Entered {
+        /// The label of the policy that says so.
+        policy: Arc<str>,
+        /// The node.
+        node: Arc<str>,
+        /// The node before.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        previous: Option<Arc<str>>,
+    },
+    /// A visit ended.
+    Left {
+        /// The label of the policy that says so.
+        policy: Arc<str>,
+        /// The node.
+        node: Arc<str>,
+        /// When the visit began.
+        entered: Instant,
+        /// Time since the last operation at the node.
+        interruption: Millis,
+        /// Time that a page of the node was shown.
+        page_stay: Millis,
+    },
+    /// A visit has stalled: its dwell is longer than its rule allows.
+    Stalled {
+        /// The label of the policy whose rule it is.
+        policy: Arc<str>,
+        /// The node.
+        node: Arc<str>,
+        /// When the visit began.
+        entered: Instant,
+        /// What was measured.
+        basis: Basis,
+        /// How long.
+        dwell: Millis,
+        /// How long was allowed.
+        threshold: Millis,
+    },
+    /// The policy has nothing to say about a visit that has stalled.
+    Silent {
+        /// The label of the policy.
+        policy: Arc<str>,
+        /// The node.
+        node: Arc<str>,
+    },
+    /// A message was drafted.
+    Drafted {
+        /// The message.
+        message: Arc<str>,
+        /// The label of the policy that drafted it.
+        policy: Arc<str>,
+        /// The node of the visit that it is about.
+        node: Arc<str>,
+        /// Key in the tenant's contents.
+        key: Arc<str>,
+        /// How much it matters.
+        importance: Importance,
+        /// The node whose being reached is the conversion.
+        pending: Option<Arc<str>>,
+        /// Message data.
+        data: Fields,
+    },
+    /// A message will not be sent at all.
+    Refused {
+        /// The message.
+        message: Arc<str>,
+        /// Why.
+        reason: Refusal,
+    },
+    /// A message has a way to its user.
+    Planned {
+        /// The message.
+        message: Arc<str>,
+        /// The channels of each step.
+        steps: Vec<Vec<Arc<str>>>,
+        /// The grade of evidence that ends it.
+        ends_at: Grade,
+        /// Attempts that will not be exceeded.
+        most_sends: u32,
+    },
+    /// A channel of a step is passed over.
+    Skipped {
+        /// The message.
+        message: Arc<str>,
+        /// The channel.
+        channel: Arc<str>,
+        /// Why.
+        reason: Skip,
+    },
+    /// An attempt was handed over to be sent.
+    Sent {
+        /// The message.
+        message: Arc<str>,
+        /// The channel.
+        channel: Arc<str>,
+        /// The step, from 0.
+        step: u32,
+        /// The attempt's tracking id.
+        tracking: Arc<str>,
+        /// What it says.
+        content: Content,
+    },
+    /// Return data was found to be about an attempt.
+    Evidence {
+        /// The message.
+        message: Arc<str>,
+        /// The channel.
+        channel: Arc<str>,
+        /// What it shows.
+        grade: Grade,
+    },
+    /// A channel gave an attempt up.
+    Failed {
+        /// The message.
+        message: Arc<str>,
+        /// The channel.
+        channel: Arc<str>,
+    },
+    /// Return data is about no attempt that is known.
+    Unmatched,
+    /// A step's wait was over without the wanted evidence, and its policy was asked.
+    Judged {
+        /// The message.
+        message: Arc<str>,
+        /// The step, from 0.
+        step: u32,
+        /// The answer.
+        verdict: Verdict,
+    },
+    /// No further step of a message will be taken.
+    Ended {
+        /// The message.
+        message: Arc<str>,
+        /// Why.
+        reason: End,
+        /// Attempts, all in all.
+        sends: u32,
+    },
+    /// What a message was about is over.
+    Resolved {
+        /// The message.
+        message: Arc<str>,
+        /// Whether the user did what it was for.
+        converted: bool,
+        /// How long after the first attempt.
+        after: Millis,
+    },
+    /// A policy gave no answer.
+    Fault {
+        /// The label of the policy.
+        policy: Arc<str>,
+        /// What it was asked.
+        question: Question,
+        /// What it did instead.
+        #[serde(flatten)]
+        fault: Fault,
+    },
+}
+
+/// Why a message is not sent at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Refusal {
+    /// The same message about the same visit was drafted before.
+    AlreadyDrafted,
+    /// The tenant's contents have no such message.
+    NoContent,
+    /// The route says that it is not for this user.
+    NotPlanned,
+    /// There is no channel on which the user can be reached.
+    NoChannel,
+    /// The policy that routes it gave no answer.
+    Fault,
+}
+
+/// Why a channel of a step is passed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Skip {
+    /// The tenant has no such channel.
+    Unknown,
+    /// The user cannot be reached there.
+    Unavailable,
+    /// The text could not be written for this user.
+    NotRendered,
+    /// The policy that writes it gave no answer.
+    Fault,
+    /// The number of pushes is used up.
+    MostSends,
+}
+
+/// Why no further step of a message is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum End {
+    /// There is evidence of the wanted grade.
+    Received,
+    /// The user did what it was for.
+    Converted,
+    /// The user left the node for another than the pending one.
+    Left,
+    /// Every step was taken and every wait is over.
+    Unreceived,
+    /// Not one attempt could be made.
+    Unsent,
+}

@@ -1,0 +1,5 @@
+//! The `nudge` command.
+
+fn main() -> std::process::ExitCode {
+    nudge::cli::run()
+}

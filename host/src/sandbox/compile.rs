@@ -1,0 +1,157 @@
+//! Compilation: the most dangerous thing to do with a tenant's bytes, as compilers are large and bytes
+//! can be chosen to make them slow. So the usual place for it is a child process with bounded time and
+//! memory; code made there is the host's own and may be loaded.
+
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+use super::error::{AdmitError, HostError};
+use super::limits::{self, Limits};
+
+/// Where components are compiled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Compiler {
+    /// In this process. For tests, and for policies that one trusts.
+    Here,
+    /// In a child process: this program of the same build, called with these arguments, which answers
+    /// with [`compile_here`].
+    Child {
+        /// The program.
+        program: PathBuf,
+        /// Its arguments.
+        arguments: Vec<String>,
+    },
+}
+
+/// No compiled component has more bytes than this many for each of its own.
+const MOST_GROWTH: usize = 64;
+
+impl Compiler {
+    pub(super) fn compile(
+        &self,
+        engine: &Engine,
+        limits: &Limits,
+        bytes: &[u8],
+    ) -> Result<Component, AdmitError> {
+        match self {
+            Compiler::Here => Component::new(engine, bytes)
+                .map_err(|error| AdmitError::Compile(format!("{error:#}"))),
+            Compiler::Child { program, arguments } => {
+                let code = child(program, arguments, limits, bytes)?;
+                // SAFETY: loading code means trusting it. This was made a moment ago by our own
+                // compiler in our own child process, from bytes that were validated, and reached us
+                // through a pipe that nobody else holds. wasmtime checks version and settings.
+                #[allow(unsafe_code)]
+                let component = unsafe { Component::deserialize(engine, code) };
+                component.map_err(|error| AdmitError::Host(HostError::new(error)))
+            }
+        }
+    }
+}
+
+/// What the child process does: bounds itself, reads a component and writes its code.
+///
+/// # Errors
+///
+/// What kept it from doing so; the parent shows it to the tenant.
+pub fn compile_here(mut input: impl Read, mut output: impl Write) -> Result<(), HostError> {
+    let limits = Limits::default();
+    bound(&limits).map_err(HostError::new)?;
+    let mut bytes = Vec::new();
+    input.read_to_end(&mut bytes).map_err(HostError::new)?;
+    let engine = Engine::new(&limits::config(&limits)).map_err(HostError::new)?;
+    let code = engine.precompile_component(&bytes).map_err(HostError::new)?;
+    output.write_all(&code).and_then(|()| output.flush()).map_err(HostError::new)
+}
+
+#[cfg(unix)]
+fn bound(limits: &Limits) -> std::io::Result<()> {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let at_most = |most: u64| Rlimit { current: Some(most), maximum: Some(most) };
+    let seconds = limits.compile_time.as_secs().max(1);
+    setrlimit(Resource::As, at_most(limits.compile_memory_bytes))?;
+    // Processor time of all threads; the parent watches the clock on the wall.
+    setrlimit(Resource::Cpu, at_most(seconds * 4))?;
+    setrlimit(Resource::Core, at_most(0))?;
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn bound(_: &Limits) -> std::io::Result<()> {
+    Ok(())
+}
+
+fn child(
+    program: &Path,
+    arguments: &[String],
+    limits: &Limits,
+    bytes: &[u8],
+) -> Result<Vec<u8>, AdmitError> {
+    let host = |error: std::io::Error| {
+        AdmitError::Host(HostError::new(format!("{}: {error}", program.display())))
+    };
+    let mut child = Command::new(program)
+        .args(arguments)
+        .env_clear()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(host)?;
+    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let most = bytes.len().saturating_mul(MOST_GROWTH).saturating_add(1 << 20) as u64;
+    let (code, said, ended) = std::thread::scope(|scope| {
+        // A child that dies early closes its end; what it says then matters, not that we could not
+        // finish writing.
+        scope.spawn(move || stdin.map(|mut stdin| stdin.write_all(bytes)));
+        let code = scope.spawn(move || read(stdout, most));
+        let said = scope.spawn(move || read(stderr, 4 << 10));
+        let ended = wait(&mut child, limits.compile_time);
+        (code.join().unwrap_or_default(), said.join().unwrap_or_default(), ended)
+    });
+    match ended.map_err(host)? {
+        Some(status) if status.success() => Ok(code),
+        Some(status) => {
+            let said = String::from_utf8_lossy(&said);
+            let said = said.lines().last().map(str::trim).unwrap_or_default();
+            Err(AdmitError::Compile(format!("the compiler stopped ({status}): {said}")))
+        }
+        None => {
+            let seconds = limits.compile_time.as_secs();
+            Err(AdmitError::Compile(format!("it took longer than {seconds} seconds")))
+        }
+    }
+}
+
+fn read(from: Option<impl Read>, most: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    if let Some(from) = from {
+        // What could be read before the end is what there is.
+        let _ = from.take(most).read_to_end(&mut bytes);
+    }
+    bytes
+}
+
+/// Waits for the child; none if it was not done in time, and has been stopped.
+fn wait(
+    child: &mut std::process::Child,
+    time: Duration,
+) -> std::io::Result<Option<std::process::ExitStatus>> {
+    let started = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        if started.elapsed() > time {
+            child.kill()?;
+            child.wait()?;
+            return Ok(None);
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}

@@ -1,0 +1,85 @@
+//! The form of a strategy file. The same document may be written as TOML or as JSON.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::engine::policy::Template;
+
+/// A strategy file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Document {
+    /// What it is called; the file's name, if nothing is said.
+    pub name: Option<String>,
+    /// Whose it is; the name, if nothing is said.
+    pub tenant: Option<String>,
+    /// The policies.
+    pub policy: Vec<PolicyEntry>,
+    /// The channels, in the tenant's order.
+    #[serde(default = "log")]
+    pub channel: Vec<Channel>,
+    /// The texts, by message key and then by locale; `default` is for everybody else.
+    #[serde(default)]
+    pub messages: BTreeMap<String, BTreeMap<String, Template>>,
+}
+
+fn log() -> Vec<Channel> {
+    vec![Channel { name: "log".to_owned(), cost: 0.0, address: None }]
+}
+
+/// A policy of a strategy.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyEntry {
+    /// The name of a standard policy, or the path of a `.wasm`, seen from the strategy file.
+    pub r#use: String,
+    /// What the strategy calls it; its name, if nothing is said.
+    pub r#as: Option<String>,
+    /// Its settings.
+    #[serde(default = "nothing")]
+    pub settings: serde_json::Value,
+}
+
+fn nothing() -> serde_json::Value {
+    serde_json::Value::Object(serde_json::Map::new())
+}
+
+impl PolicyEntry {
+    /// What the strategy calls the policy.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        self.r#as.as_deref().unwrap_or_else(|| {
+            let file = self.r#use.rsplit(['/', '\\']).next().unwrap_or(&self.r#use);
+            file.strip_suffix(".wasm").unwrap_or(file)
+        })
+    }
+}
+
+/// A channel of a strategy.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Channel {
+    /// Its name.
+    pub name: String,
+    /// What one attempt costs, in the tenant's unit.
+    #[serde(default)]
+    pub cost: f64,
+    /// The profile field that holds the user's address there; without it everybody can be reached.
+    pub address: Option<String>,
+}
+
+/// Reads a document, or says what is wrong with it and where.
+pub(super) fn parse(text: &str) -> Result<Document, String> {
+    let document: Document = if text.trim_start().starts_with('{') {
+        serde_json::from_str(text).map_err(|error| error.to_string())?
+    } else {
+        toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())?
+    };
+    for channel in &document.channel {
+        if !(channel.cost.is_finite() && channel.cost >= 0.0) {
+            return Err(format!("channel {:?}: a cost is a number from 0 up", channel.name));
+        }
+    }
+    Ok(document)
+}

@@ -1,0 +1,202 @@
+//! Strategy files: a tenant's strategy as a document, in TOML or JSON. This room reads the document
+//! and the components that it names, and has the sandbox and the engine make of them what they are.
+//! It touches the files that it is given and no others.
+
+mod document;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub use document::{Channel, Document, PolicyEntry};
+
+use crate::engine::{self, Contents, Part, Strategy, StrategyError, TrackingKey};
+use crate::sandbox::{AdmitError, Digest, Manifest, Sandbox};
+use crate::standard;
+
+/// Why a strategy file is not a strategy.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// A file cannot be read.
+    #[error("{path}: {error}", path = path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        error: std::io::Error,
+    },
+    /// The document is neither TOML nor JSON, or does not have the form of a strategy.
+    #[error("{path}: {message}", path = path.display())]
+    Document {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        message: String,
+    },
+    /// A policy is neither standard nor a file.
+    #[error(
+        "{path}: there is no policy {name:?}: it is none of the standard ones ({standard}), and a file \
+         is named by its path, ending in .wasm",
+        path = path.display(),
+        standard = standard::names().collect::<Vec<_>>().join(", ")
+    )]
+    Unknown {
+        /// The strategy file.
+        path: PathBuf,
+        /// What it names.
+        name: String,
+    },
+    /// A policy is not admitted.
+    #[error("{path}: policy {label:?}: {error}", path = path.display())]
+    Admit {
+        /// The strategy file.
+        path: PathBuf,
+        /// The policy's label.
+        label: String,
+        /// Why not.
+        error: AdmitError,
+    },
+    /// The settings of a policy are refused.
+    #[error("{}", settings(path, label, issues))]
+    Settings {
+        /// The strategy file.
+        path: PathBuf,
+        /// The policy's label.
+        label: String,
+        /// What is wrong with them.
+        issues: Vec<crate::sandbox::Issue>,
+    },
+    /// The parts do not make a strategy.
+    #[error("{path}: {error}", path = path.display())]
+    Strategy {
+        /// The strategy file.
+        path: PathBuf,
+        /// Why not.
+        error: StrategyError,
+    },
+}
+
+fn settings(path: &Path, label: &str, issues: &[crate::sandbox::Issue]) -> String {
+    let lines = issues.iter().map(|issue| format!("\n  {issue}")).collect::<String>();
+    format!("{}: policy {label:?} refuses its settings:{lines}", path.display())
+}
+
+/// A strategy from a file, ready for an engine.
+pub struct Loaded {
+    /// The strategy.
+    pub strategy: Strategy,
+    /// Its name.
+    pub name: String,
+    /// Its policies: label, digest, manifest.
+    pub policies: Vec<(Arc<str>, Digest, Manifest)>,
+    /// Locales of texts and what else is worth saying.
+    pub document: Document,
+}
+
+impl std::fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Loaded").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// Loads the strategy in a file.
+///
+/// # Errors
+///
+/// What is wrong, and in which file.
+pub fn load(path: &Path, sandbox: &Sandbox) -> Result<Loaded, LoadError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| LoadError::Read { path: path.to_owned(), error })?;
+    parse(path, &text, sandbox)
+}
+
+/// Loads the strategy in a text; `path` is where it is said to stand.
+///
+/// # Errors
+///
+/// What is wrong, and in which file.
+pub fn parse(path: &Path, text: &str, sandbox: &Sandbox) -> Result<Loaded, LoadError> {
+    let document = document::parse(text)
+        .map_err(|message| LoadError::Document { path: path.to_owned(), message })?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let mut parts = Vec::new();
+    let mut policies = Vec::new();
+    for entry in &document.policy {
+        let label = entry.label();
+        let bytes = bytes(path, folder, entry)?;
+        let refuse = |error| match error {
+            AdmitError::Settings(issues) => {
+                LoadError::Settings { path: path.to_owned(), label: label.to_owned(), issues }
+            }
+            error => LoadError::Admit { path: path.to_owned(), label: label.to_owned(), error },
+        };
+        let policy = sandbox.admit(&bytes).map_err(refuse)?;
+        // A document that was parsed can be written.
+        let settings = serde_json::to_string(&entry.settings).unwrap_or_default();
+        let configured = policy.configure(&settings).map_err(refuse)?;
+        let label: Arc<str> = label.into();
+        policies.push((label.clone(), policy.digest(), policy.manifest().clone()));
+        parts.push(Part { label, policy: Arc::new(configured) });
+    }
+    let name = document.name.clone().unwrap_or_else(|| {
+        path.file_stem().map_or_else(|| "strategy".to_owned(), |s| s.to_string_lossy().into_owned())
+    });
+    let tenant = document.tenant.clone().unwrap_or_else(|| name.clone());
+    // A file has no secrets: who can read it can tell its tracking ids, which is what a replay wants.
+    let key = TrackingKey::new(tenant.as_bytes());
+    let strategy = Strategy::new(&tenant, key, parts, contents(&document), channels(&document))
+        .map_err(|error| LoadError::Strategy { path: path.to_owned(), error })?;
+    Ok(Loaded { strategy, name, policies, document })
+}
+
+/// The bytes of a policy: a standard one, a component, or a core module as `cargo build` leaves it.
+fn bytes(path: &Path, folder: &Path, entry: &PolicyEntry) -> Result<Vec<u8>, LoadError> {
+    if let Some(standard) = standard::policy(&entry.r#use) {
+        return Ok(standard.to_vec());
+    }
+    if !entry.r#use.ends_with(".wasm") {
+        return Err(LoadError::Unknown { path: path.to_owned(), name: entry.r#use.clone() });
+    }
+    let file = folder.join(&entry.r#use);
+    let bytes =
+        std::fs::read(&file).map_err(|error| LoadError::Read { path: file.clone(), error })?;
+    componentise(bytes).map_err(|message| LoadError::Document { path: file, message })
+}
+
+/// A component as it is; a core module that was built with the SDK, made a component.
+///
+/// # Errors
+///
+/// If the module was not built with the SDK.
+pub fn componentise(bytes: Vec<u8>) -> Result<Vec<u8>, String> {
+    if !wasmparser::Parser::is_core_wasm(&bytes) {
+        return Ok(bytes);
+    }
+    wit_component::ComponentEncoder::default()
+        .validate(true)
+        .module(&bytes)
+        .and_then(|mut encoder| encoder.encode())
+        .map_err(|error| {
+            format!("a core module that cannot be made a component; was it built with nudge-guest? {error:#}")
+        })
+}
+
+fn contents(document: &Document) -> Contents {
+    let locales = |locales: &std::collections::BTreeMap<String, engine::policy::Template>| {
+        let locale = |(locale, text): (&String, &engine::policy::Template)| {
+            let locale = if locale == "default" { "" } else { locale };
+            (Arc::from(locale), text.clone())
+        };
+        locales.iter().map(locale).collect()
+    };
+    document.messages.iter().map(|(key, texts)| (Arc::from(key.as_str()), locales(texts))).collect()
+}
+
+fn channels(document: &Document) -> Vec<engine::Channel> {
+    let channel = |channel: &Channel| engine::Channel {
+        name: channel.name.as_str().into(),
+        cost: channel.cost,
+        address: channel.address.as_deref().map(Into::into),
+    };
+    document.channel.iter().map(channel).collect()
+}

@@ -1,0 +1,138 @@
+//! What a tenant sets, and what can be wrong with it.
+
+use std::collections::BTreeMap;
+
+use nudge_guest::prelude::*;
+use serde::Deserialize;
+
+/// The strategy for messages that have none of their own.
+pub(crate) const DEFAULT: &str = "default";
+
+const MOST_PUSHES: u32 = 16;
+
+/// The settings of the policy; `settings.schema.json` describes them for people and tools.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Push strategies by message key; `default` is for all other messages.
+    pub strategies: BTreeMap<String, Strategy>,
+}
+
+/// A push strategy, created beforehand and fetched for a message.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Strategy {
+    /// What the push is for, in words for people.
+    #[serde(default)]
+    pub purpose: String,
+    /// The channels in order.
+    pub channels: Vec<String>,
+    /// How long return data is awaited on a channel.
+    #[serde(default = "a_day")]
+    pub wait: Span,
+    /// Other waits, by channel.
+    #[serde(default)]
+    pub waits: BTreeMap<String, Span>,
+    /// The number of pushes; each channel once, if none is given.
+    pub pushes: Option<u32>,
+    /// The grade of evidence from which on the message counts as received.
+    #[serde(default)]
+    pub received: Received,
+    /// The target users; everybody, if none are given.
+    pub target: Option<Target>,
+}
+
+fn a_day() -> Span {
+    Span(86_400_000)
+}
+
+/// Who a push strategy is for.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// A field of the user's profile.
+    pub field: String,
+    /// The values that target users have there.
+    pub any_of: Vec<String>,
+}
+
+/// A grade of evidence, weakest first.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub enum Received {
+    Accepted,
+    Delivered,
+    MachineOpened,
+    #[default]
+    Opened,
+    Seen,
+    Confirmed,
+    Converted,
+}
+
+impl From<Received> for Grade {
+    fn from(received: Received) -> Grade {
+        match received {
+            Received::Accepted => Grade::Accepted,
+            Received::Delivered => Grade::Delivered,
+            Received::MachineOpened => Grade::MachineOpened,
+            Received::Opened => Grade::Opened,
+            Received::Seen => Grade::Seen,
+            Received::Confirmed => Grade::Confirmed,
+            Received::Converted => Grade::Converted,
+        }
+    }
+}
+
+impl Strategy {
+    pub(crate) fn wait_on(&self, channel: &str) -> Millis {
+        self.waits.get(channel).unwrap_or(&self.wait).0
+    }
+}
+
+impl Settings {
+    pub(crate) fn issues(&self) -> Issues {
+        let mut issues = Issues::default();
+        if self.strategies.is_empty() {
+            issues.at("/strategies", format!("name at least one strategy, such as {DEFAULT:?}"));
+        }
+        for (message, strategy) in &self.strategies {
+            let path = |part| pointer(["strategies", message, part]);
+            if strategy.channels.is_empty() {
+                issues.at(path("channels"), "name at least one channel");
+            }
+            for (at, channel) in strategy.channels.iter().enumerate() {
+                if strategy.channels.iter().take(at).any(|before| before == channel) {
+                    let path = pointer(["strategies", message, "channels", &at.to_string()]);
+                    issues.at(
+                        path,
+                        format!("{channel:?} stands in the order twice: raise pushes instead"),
+                    );
+                }
+            }
+            if strategy.channels.len() > MOST_PUSHES as usize {
+                issues.at(path("channels"), format!("at most {MOST_PUSHES} channels"));
+            }
+            for channel in strategy.waits.keys() {
+                if !strategy.channels.contains(channel) {
+                    let path = pointer(["strategies", message, "waits", channel]);
+                    issues.at(path, format!("{channel:?} is none of the channels"));
+                }
+            }
+            if let Some(pushes) = strategy.pushes
+                && !(1..=MOST_PUSHES).contains(&pushes)
+            {
+                issues.at(
+                    path("pushes"),
+                    format!("{pushes} is not a number from 1 to {MOST_PUSHES}"),
+                );
+            }
+            if strategy.target.as_ref().is_some_and(|target| target.any_of.is_empty()) {
+                let path = pointer(["strategies", message, "target", "any_of"]);
+                issues.at(path, "nobody has none of the values: name one, or leave out the target");
+            }
+        }
+        issues
+    }
+}

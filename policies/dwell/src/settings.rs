@@ -1,0 +1,293 @@
+//! What a tenant sets, and what can be wrong with it.
+
+use std::collections::BTreeMap;
+
+use nudge_guest::prelude::*;
+use serde::Deserialize;
+
+use crate::Node;
+
+/// The settings of the policy; `settings.schema.json` describes them for people and tools.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The event field that holds the node attribute identifier.
+    #[serde(default = "node_field")]
+    pub node_field: String,
+    /// Which identifiers are nodes of the process besides those listed: names, `*` for anything.
+    #[serde(default = "everything")]
+    pub process: Vec<Pattern>,
+    /// The measure of dwell, where a node names none.
+    #[serde(default)]
+    pub basis: Measure,
+    /// The nodes that are watched, or lead somewhere, or are led to.
+    pub nodes: BTreeMap<String, NodeSettings>,
+    /// What is to be done at a node, and the policy data that goes with it.
+    #[serde(default)]
+    pub behaviours: BTreeMap<String, Behaviour>,
+    /// Personalised features, out of the user's process information.
+    #[serde(default)]
+    pub features: BTreeMap<String, FeatureSettings>,
+}
+
+fn node_field() -> String {
+    "node".to_owned()
+}
+
+fn everything() -> Vec<Pattern> {
+    vec![Pattern("*".to_owned())]
+}
+
+/// One node.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeSettings {
+    /// A visit whose dwell exceeds this has stalled. Without it nobody stalls here.
+    pub threshold: Option<Span>,
+    /// The measure of dwell at this node.
+    pub basis: Option<Measure>,
+    /// The node to be done next.
+    pub pending: Option<String>,
+    /// What is to be done at this node: a key of `behaviours`.
+    pub behaviour: Option<String>,
+    /// The process ends here.
+    #[serde(default)]
+    pub last: bool,
+}
+
+/// The policy data of a behaviour.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Behaviour {
+    /// Key of the message in the tenant's contents.
+    pub message: String,
+    /// How much the message matters.
+    #[serde(default)]
+    pub importance: Level,
+    /// Message data, for the text.
+    #[serde(default)]
+    pub data: BTreeMap<String, Datum>,
+}
+
+/// One feature.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeatureSettings {
+    /// The field that it comes from.
+    pub field: String,
+    /// Whose field that is.
+    #[serde(default)]
+    pub origin: Origin,
+    /// How it is written.
+    #[serde(default)]
+    pub format: Format,
+    /// What stands in where the user has no such field. Without it they get no message that needs it.
+    pub default: Option<String>,
+}
+
+/// Whose field a feature comes from.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Origin {
+    /// The user's events, latest value.
+    #[default]
+    Event,
+    /// The user's profile.
+    Profile,
+}
+
+/// How a feature is written.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Format {
+    /// As it is.
+    #[default]
+    Plain,
+    /// A whole number with its thousands set apart: 20,000.
+    Grouped,
+    /// The first word only: a first name.
+    FirstWord,
+}
+
+/// The measure of dwell.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Measure {
+    /// Time since the last operation at the node.
+    #[default]
+    Interruption,
+    /// Time that a page of the node was shown.
+    PageStay,
+    /// Both, added.
+    Sum,
+    /// Whichever is longer.
+    Either,
+}
+
+impl From<Measure> for Basis {
+    fn from(measure: Measure) -> Basis {
+        match measure {
+            Measure::Interruption => Basis::Interruption,
+            Measure::PageStay => Basis::PageStay,
+            Measure::Sum => Basis::Sum,
+            Measure::Either => Basis::Either,
+        }
+    }
+}
+
+/// How much a message matters.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    /// It can wait.
+    Low,
+    /// As most do.
+    #[default]
+    Normal,
+    /// More than most.
+    High,
+    /// Now.
+    Urgent,
+}
+
+impl From<Level> for Importance {
+    fn from(level: Level) -> Importance {
+        match level {
+            Level::Low => Importance::Low,
+            Level::Normal => Importance::Normal,
+            Level::High => Importance::High,
+            Level::Urgent => Importance::Urgent,
+        }
+    }
+}
+
+/// A text, a number, or true or false.
+#[derive(Clone, Debug)]
+pub struct Datum(pub Value);
+
+impl<'de> Deserialize<'de> for Datum {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl serde::de::Visitor<'_> for Visitor {
+            type Value = Datum;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a text, a number, or true or false")
+            }
+            fn visit_str<E>(self, v: &str) -> Result<Datum, E> {
+                Ok(Datum(Value::Text(v.to_owned())))
+            }
+            fn visit_bool<E>(self, v: bool) -> Result<Datum, E> {
+                Ok(Datum(Value::Flag(v)))
+            }
+            fn visit_i64<E>(self, v: i64) -> Result<Datum, E> {
+                Ok(Datum(Value::Integer(v)))
+            }
+            fn visit_u64<E: serde::de::Error>(self, v: u64) -> Result<Datum, E> {
+                let v = i64::try_from(v).map_err(|_| E::custom(format!("{v} is too large")))?;
+                Ok(Datum(Value::Integer(v)))
+            }
+            fn visit_f64<E>(self, v: f64) -> Result<Datum, E> {
+                Ok(Datum(Value::Number(v)))
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+/// A name in which each `*` stands for any run of characters.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(transparent)]
+pub struct Pattern(String);
+
+impl Pattern {
+    /// Whether the pattern covers the whole of `name`.
+    #[must_use]
+    pub fn matches(&self, name: &str) -> bool {
+        let mut parts = self.0.split('*');
+        let Some(mut rest) = parts.next().and_then(|first| name.strip_prefix(first)) else {
+            return false;
+        };
+        let mut parts = parts.peekable();
+        if parts.peek().is_none() {
+            return rest.is_empty();
+        }
+        while let Some(part) = parts.next() {
+            if parts.peek().is_none() {
+                return rest.ends_with(part);
+            }
+            match rest.split_once(part) {
+                Some((_, after)) => rest = after,
+                None => return false,
+            }
+        }
+        true
+    }
+}
+
+impl Settings {
+    /// The listed nodes with all that follows from their settings.
+    pub(crate) fn nodes(&self, issues: &mut Issues) -> Vec<Node> {
+        if self.nodes.is_empty() {
+            issues.at("/nodes", "name at least one node");
+        }
+        for (name, node) in &self.nodes {
+            if let Some(behaviour) = &node.behaviour
+                && !self.behaviours.contains_key(behaviour)
+            {
+                let known =
+                    self.behaviours.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+                issues.at(
+                    pointer(["nodes", name, "behaviour"]),
+                    format!("{behaviour:?} is none of the behaviours ({known})"),
+                );
+            }
+        }
+        self.nodes.iter().map(|(name, node)| self.node(name, node, issues)).collect()
+    }
+
+    fn node(&self, name: &str, node: &NodeSettings, issues: &mut Issues) -> Node {
+        let watch = node.threshold.map(|threshold| Watch {
+            longer_than: threshold.0,
+            basis: node.basis.unwrap_or(self.basis).into(),
+        });
+        let next = watch.and_then(|_| self.next(name, node, issues));
+        if node.last && watch.is_some() {
+            issues.at(
+                pointer(["nodes", name, "threshold"]),
+                "the last node is not watched: leave one out",
+            );
+        }
+        Node { name: name.to_owned(), watch, last: node.last, next }
+    }
+
+    /// Stage one: the current node determines the pending node, and the pending node's behaviour the
+    /// policy data.
+    fn next(
+        &self,
+        name: &str,
+        node: &NodeSettings,
+        issues: &mut Issues,
+    ) -> Option<(String, Behaviour)> {
+        let path = pointer(["nodes", name, "pending"]);
+        let Some(pending) = &node.pending else {
+            issues.at(
+                path,
+                "a node with a threshold needs its pending node, the one to be done next",
+            );
+            return None;
+        };
+        let Some(settings) = self.nodes.get(pending) else {
+            issues.at(path, format!("{pending:?} is not listed under nodes"));
+            return None;
+        };
+        let Some(behaviour) = &settings.behaviour else {
+            issues.at(
+                pointer(["nodes", pending, "behaviour"]),
+                format!("{name:?} leads here, so it must say what is to be done here"),
+            );
+            return None;
+        };
+        // A behaviour that does not exist has been reported where it is named.
+        Some((pending.clone(), self.behaviours.get(behaviour)?.clone()))
+    }
+}
