@@ -61,6 +61,8 @@ pub struct Counting<W> {
     report: Report,
     digest: Sha256,
     costs: HashMap<Arc<str>, f64>,
+    /// The node that each message under way is about, and whether it has been sent.
+    nodes: HashMap<Arc<str>, (Arc<str>, bool)>,
     out: Option<W>,
     line: Vec<u8>,
 }
@@ -68,8 +70,14 @@ pub struct Counting<W> {
 impl<W: Write> Counting<W> {
     /// Counts; each decision is also written to `out`, a line of JSON each.
     pub fn new(costs: impl IntoIterator<Item = (Arc<str>, f64)>, out: Option<W>) -> Self {
-        let costs = costs.into_iter().collect();
-        Counting { report: Report::default(), digest: Sha256::new(), costs, out, line: Vec::new() }
+        Counting {
+            report: Report::default(),
+            digest: Sha256::new(),
+            costs: costs.into_iter().collect(),
+            nodes: HashMap::new(),
+            out,
+            line: Vec::new(),
+        }
     }
 
     /// Takes what came of one user.
@@ -78,11 +86,9 @@ impl<W: Write> Counting<W> {
     ///
     /// If it cannot be written.
     pub fn take(&mut self, advance: &Advance) -> io::Result<()> {
-        // A message is one user's, so what is known of it can be forgotten with them.
-        let mut nodes: HashMap<&str, (&Arc<str>, bool)> = HashMap::new();
         for record in &advance.trace {
             self.write(record)?;
-            self.count(record, &mut nodes);
+            self.count(record);
         }
         Ok(())
     }
@@ -98,17 +104,13 @@ impl<W: Write> Counting<W> {
         }
     }
 
-    fn count<'a>(
-        &mut self,
-        record: &'a Record,
-        nodes: &mut HashMap<&'a str, (&'a Arc<str>, bool)>,
-    ) {
+    fn count(&mut self, record: &Record) {
         let report = &mut self.report;
         match &record.decision {
             Decision::Entered { node, .. } => node_of(report, node).visits += 1,
             Decision::Stalled { node, .. } => node_of(report, node).stalled += 1,
             Decision::Drafted { message, node, .. } => {
-                nodes.insert(message, (node, false));
+                self.nodes.insert(message.clone(), (node.clone(), false));
             }
             Decision::Sent { message, channel, .. } => {
                 let cost = self.costs.get(channel).copied().unwrap_or_default();
@@ -117,20 +119,25 @@ impl<W: Write> Counting<W> {
                 let share = report.channels.entry(channel.clone()).or_default();
                 share.sends += 1;
                 share.cost += cost;
-                if let Some((node, sent)) = nodes.get_mut(&**message)
+                if let Some((node, sent)) = self.nodes.get_mut(message)
                     && !std::mem::replace(sent, true)
                 {
                     report.messages += 1;
                     node_of(report, node).messages += 1;
                 }
             }
-            Decision::Resolved { message, converted: true, .. } => {
-                if let Some((node, true)) = nodes.get(&**message) {
+            Decision::Resolved { message, converted, .. } => {
+                if let Some((node, true)) = self.nodes.remove(message)
+                    && *converted
+                {
                     report.converted += 1;
-                    node_of(report, node).converted += 1;
+                    node_of(report, &node).converted += 1;
                 }
             }
-            Decision::Refused { reason, .. } => *report.refused.entry(*reason).or_default() += 1,
+            Decision::Refused { message, reason } => {
+                self.nodes.remove(message);
+                *report.refused.entry(*reason).or_default() += 1;
+            }
             Decision::Skipped { reason, .. } => *report.skipped.entry(*reason).or_default() += 1,
             Decision::Ended { reason, .. } => *report.ended.entry(*reason).or_default() += 1,
             Decision::Fault { policy, fault, .. } => {

@@ -1,0 +1,310 @@
+//! The demo: a generated loan-application funnel, driven through the whole loop from event to receipt
+//! in virtual time. Seeded, so the same every time. It prints nothing; it tells what happens.
+
+mod people;
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::channel::{self, Channel, Sending};
+use crate::clock::{Clock as _, Manual};
+use crate::deliver::Channels;
+use crate::engine::event::{Event, Instant, Millis};
+use crate::engine::{Engine, HostFailure, Outgoing, Record, State, Turn};
+use crate::replay::{Counting, Report};
+use crate::sandbox::Sandbox;
+use crate::strategy::{self, LoadError};
+use people::{Happening, Person, Plan};
+
+/// The strategy that the demo runs.
+pub const STRATEGY: &str = include_str!("strategy.toml");
+
+/// The first moment of the demo: a Monday morning, 8 o'clock UTC.
+pub const START: Instant = Instant(1_772_438_400_000);
+
+/// How far the clock moves at once.
+const STRIDE: Millis = Millis(10 * 60_000);
+
+/// What to simulate.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// How many applicants.
+    pub users: usize,
+    /// How long, in days.
+    pub days: u64,
+    /// What the dice start from.
+    pub seed: u64,
+}
+
+/// What is told while the demo runs.
+#[derive(Clone, Copy, Debug)]
+pub enum Told<'a> {
+    /// The clock moved.
+    Time(Instant),
+    /// A decision was made about somebody.
+    Decided(&'a Record),
+}
+
+/// What came of it all.
+#[derive(Clone, Debug)]
+pub struct Sum {
+    /// What the decisions come to.
+    pub report: Report,
+    /// The digest of all decisions.
+    pub digest: String,
+    /// Events that went in, receipts included.
+    pub events: u64,
+    /// Receipts among them.
+    pub receipts: u64,
+    /// Applicants who signed.
+    pub signed: u64,
+    /// Applicants who sign when the same people throw the same dice and nobody is messaged.
+    pub signed_alone: u64,
+}
+
+/// Why there is no demo.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DemoError {
+    /// The strategy cannot be loaded.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The host could not evaluate a policy.
+    #[error(transparent)]
+    Host(#[from] HostFailure),
+    /// What is told cannot be passed on.
+    #[error("{0}")]
+    Told(std::io::Error),
+}
+
+/// Runs the demo, and tells what happens.
+///
+/// # Errors
+///
+/// If the host cannot run its own strategy, or `tell` fails.
+pub async fn run(
+    sandbox: &Sandbox,
+    setting: Setting,
+    mut tell: impl FnMut(Told<'_>) -> std::io::Result<()>,
+) -> Result<Sum, DemoError> {
+    let strategy = strategy::parse(Path::new("demo"), STRATEGY, sandbox)?.strategy;
+    let costs = strategy.channels().iter().map(|channel| (channel.name.clone(), channel.cost));
+    let counting = Counting::new(costs, None::<std::io::Sink>);
+    let mut world = World::new(setting);
+    let crowd = Arc::clone(&world.people);
+    let mut channels = Channels::default();
+    for (name, _) in people::CHANNELS {
+        channels.add(Simulated { name, people: Arc::clone(&crowd) });
+    }
+    let mut host = Host {
+        engine: Engine::new(strategy),
+        channels,
+        states: BTreeMap::new(),
+        due: BTreeMap::new(),
+        counting,
+    };
+    let clock = Manual::new(START);
+    let end = START.plus(Millis(setting.days * 86_400_000));
+    while clock.now() < end {
+        let now = clock.advance(STRIDE);
+        tell(Told::Time(now)).map_err(DemoError::Told)?;
+        let events = world.until(now);
+        host.step(events, now, &mut world, &mut tell).await?;
+    }
+    let (report, digest) = host.counting.finish().map_err(DemoError::Told)?;
+    Ok(Sum {
+        report,
+        digest,
+        events: world.events,
+        receipts: world.receipts,
+        signed: world.signed(),
+        signed_alone: alone(setting),
+    })
+}
+
+/// How many sign when nobody is messaged.
+fn alone(setting: Setting) -> u64 {
+    let mut world = World::new(setting);
+    world.until(START.plus(Millis(setting.days * 86_400_000)));
+    world.signed()
+}
+
+/// The least host there is: states and timers in memory.
+struct Host {
+    engine: Engine,
+    channels: Channels,
+    states: BTreeMap<Arc<str>, State>,
+    due: BTreeMap<Arc<str>, Instant>,
+    counting: Counting<std::io::Sink>,
+}
+
+impl Host {
+    /// One step: whoever has events or a timer that is due has a turn; what is to be sent is sent.
+    async fn step(
+        &mut self,
+        events: BTreeMap<Arc<str>, Vec<Event>>,
+        now: Instant,
+        world: &mut World,
+        tell: &mut impl FnMut(Told<'_>) -> std::io::Result<()>,
+    ) -> Result<(), DemoError> {
+        let mut turns = events;
+        for (user, due) in &self.due {
+            if *due <= now && !turns.contains_key(user) {
+                turns.insert(user.clone(), Vec::new());
+            }
+        }
+        let turn = |(user, inputs): (Arc<str>, Vec<Event>)| {
+            let state = self.states.remove(&user).unwrap_or_default();
+            Turn { user, state, inputs }
+        };
+        let turns = turns.into_iter().map(turn).collect();
+        let mut told = Vec::new();
+        for advance in self.engine.step(turns, now)? {
+            self.counting.take(&advance).map_err(DemoError::Told)?;
+            told.extend(advance.trace);
+            match advance.due {
+                Some(due) => self.due.insert(advance.user.clone(), due),
+                None => self.due.remove(&advance.user),
+            };
+            self.states.insert(advance.user, advance.state);
+            for outgoing in &advance.outbox {
+                let receipt = self.channels.send(outgoing, now).await;
+                world.sent(outgoing, receipt, now);
+            }
+        }
+        told.sort_by_key(|record| record.at);
+        told.iter().try_for_each(|record| tell(Told::Decided(record))).map_err(DemoError::Told)
+    }
+}
+
+/// A channel to simulated people. It takes everything, but for an address now and then.
+struct Simulated {
+    name: &'static str,
+    people: Arc<Mutex<BTreeMap<Arc<str>, Person>>>,
+}
+
+impl Channel for Simulated {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn send<'a>(&'a self, outgoing: &'a Outgoing) -> Sending<'a> {
+        Box::pin(async move {
+            let mut people = self.people.lock().unwrap_or_else(PoisonError::into_inner);
+            match people.get_mut(&outgoing.user).map(Person::unreachable) {
+                Some(false) => channel::Outcome::Accepted,
+                Some(true) | None => channel::Outcome::Failed,
+            }
+        })
+    }
+}
+
+/// All people, and what is going to happen to them.
+struct World {
+    people: Arc<Mutex<BTreeMap<Arc<str>, Person>>>,
+    ahead: BinaryHeap<Reverse<Ahead>>,
+    order: u64,
+    events: u64,
+    receipts: u64,
+}
+
+/// Something ahead; the earliest first, and of two at one time the one that was planned first.
+struct Ahead {
+    at: Instant,
+    order: u64,
+    user: Arc<str>,
+    happening: Happening,
+}
+
+impl PartialEq for Ahead {
+    fn eq(&self, other: &Self) -> bool {
+        (self.at, self.order) == (other.at, other.order)
+    }
+}
+
+impl Eq for Ahead {}
+
+impl PartialOrd for Ahead {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Ahead {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.at, self.order).cmp(&(other.at, other.order))
+    }
+}
+
+impl World {
+    fn new(setting: Setting) -> World {
+        let mut world = World {
+            people: Arc::default(),
+            ahead: BinaryHeap::new(),
+            order: 0,
+            events: 0,
+            receipts: 0,
+        };
+        for number in 0..setting.users {
+            let mut person = Person::new(setting.seed, number);
+            let arrival = person.arrival(START);
+            world.plan(arrival, person.id.clone(), Happening::Plan(0, Plan::Open));
+            let mut people = world.people.lock().unwrap_or_else(PoisonError::into_inner);
+            people.insert(person.id.clone(), person);
+        }
+        world
+    }
+
+    fn plan(&mut self, at: Instant, user: Arc<str>, happening: Happening) {
+        self.order += 1;
+        self.ahead.push(Reverse(Ahead { at, order: self.order, user, happening }));
+    }
+
+    /// Lets happen what is ahead up to `now`, and gives the events of it by user.
+    fn until(&mut self, now: Instant) -> BTreeMap<Arc<str>, Vec<Event>> {
+        let mut events: BTreeMap<Arc<str>, Vec<Event>> = BTreeMap::new();
+        while self.ahead.peek().is_some_and(|Reverse(ahead)| ahead.at <= now) {
+            let Some(Reverse(ahead)) = self.ahead.pop() else { break };
+            let people = Arc::clone(&self.people);
+            let mut people = people.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(person) = people.get_mut(&ahead.user) else { continue };
+            let theirs = events.entry(ahead.user.clone()).or_default();
+            if matches!(ahead.happening, Happening::Plan(0, Plan::Open)) {
+                let user = ahead.user.clone();
+                theirs.push(Event { user, at: ahead.at, what: person.profile() });
+            }
+            if matches!(ahead.happening, Happening::Receipt(_)) {
+                self.receipts += 1;
+            }
+            let outcome = person.happens(ahead.at, ahead.happening);
+            self.events += outcome.events.len() as u64;
+            theirs.extend(outcome.events);
+            for (at, happening) in outcome.then {
+                self.plan(at, ahead.user.clone(), happening);
+            }
+        }
+        events
+    }
+
+    /// An attempt was made: its receipt comes back, and its person makes of it what they will.
+    fn sent(&mut self, outgoing: &Outgoing, receipt: Event, now: Instant) {
+        let people = Arc::clone(&self.people);
+        let mut people = people.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(person) = people.get_mut(&outgoing.user) else { return };
+        let crate::engine::event::What::Receipt(receipt) = receipt.what else { return };
+        let failed = receipt.shows == crate::engine::event::Shows::Failed;
+        self.plan(now, outgoing.user.clone(), Happening::Receipt(receipt));
+        if !failed {
+            for (at, happening) in person.gets(now, &outgoing.channel, &outgoing.tracking) {
+                self.plan(at, outgoing.user.clone(), happening);
+            }
+        }
+    }
+
+    fn signed(&self) -> u64 {
+        let people = self.people.lock().unwrap_or_else(PoisonError::into_inner);
+        people.values().filter(|person| person.done).count() as u64
+    }
+}
