@@ -1,6 +1,8 @@
 //! Builds the standard policies to WebAssembly components, so that the binary carries them inside.
 //! Each folder under `policies/` with a `Cargo.toml` is one.
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "cargo and people read it")]
+
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};

@@ -177,11 +177,11 @@ struct PolicySum<'a> {
 
 impl Sum<'_> {
     fn table(&self, out: Option<&Path>) -> String {
-        use output::{count, share, table};
+        use output::{count, several, share, table};
         let mut text = format!(
-            "{} events of {} users, {} to {}\n\n",
-            count(self.events),
-            count(self.users),
+            "{} of {}, {} to {}\n\n",
+            several(self.events, "event"),
+            several(self.users, "user"),
             self.from,
             self.to
         );
@@ -207,23 +207,23 @@ impl Sum<'_> {
             text += &table(&["channel", "attempts", "cost"], rows);
         }
         text += &format!(
-            "\n{} messages in {} attempts at a cost of {:.2}; {} converted\n",
-            count(self.report.messages),
-            count(self.report.sends),
+            "\n{} in {} at a cost of {:.2}; {} converted\n",
+            several(self.report.messages, "message"),
+            several(self.report.sends, "attempt"),
             self.report.cost,
             count(self.report.converted)
         );
         for (reason, number) in &self.report.refused {
-            text += &format!("{} messages refused: {}\n", count(*number), word(reason));
+            text += &format!("{} refused: {}\n", several(*number, "message"), word(reason));
         }
         for (reason, number) in &self.report.skipped {
-            text += &format!("{} attempts passed over: {}\n", count(*number), word(reason));
+            text += &format!("{} passed over: {}\n", several(*number, "attempt"), word(reason));
         }
         for (fault, number) in &self.report.faults {
-            text += &format!("{} questions without an answer: {fault}\n", count(*number));
+            text += &format!("{} without an answer: {fault}\n", several(*number, "question"));
         }
         if self.bad_rows > 0 {
-            text += &format!("{} rows could not be read\n", count(self.bad_rows));
+            text += &format!("{} could not be read\n", several(self.bad_rows, "row"));
         }
         text += &format!("digest {}\n", self.digest);
         if let Some(out) = out {

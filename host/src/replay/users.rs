@@ -65,8 +65,14 @@ pub enum ReadFailure {
     /// A row cannot be read, and was not to be passed over.
     #[error("{0}")]
     Strict(BadRow),
+    /// There is nothing in the logs.
+    #[error("{path}: there is not one event in it", path = path.display())]
+    Empty {
+        /// The first log.
+        path: PathBuf,
+    },
     /// The logs have rows, but not one that could be read.
-    #[error("{path}: not one of its {bad} rows could be read, the first because of {first}")]
+    #[error("{path}: not one of its {bad} rows could be read; the first: {first}", path = path.display())]
     Nothing {
         /// The first log.
         path: PathBuf,
@@ -129,9 +135,12 @@ pub fn read(
         }
     }
     if count == 0
-        && let (Some(path), Some(first)) = (paths.first(), worst)
+        && let Some(path) = paths.first().cloned()
     {
-        return Err(ReadFailure::Nothing { path: path.clone(), bad, first });
+        return Err(match worst {
+            Some(first) => ReadFailure::Nothing { path, bad, first },
+            None => ReadFailure::Empty { path },
+        });
     }
     Ok(Events { users: Users(users.into_iter().collect()), count, bad, first, last })
 }

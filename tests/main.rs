@@ -1,0 +1,17 @@
+//! End to end: the commands as a user types them, the sandbox against hostile policies, the contract
+//! against its released text.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    missing_docs,
+    unreachable_pub
+)]
+
+mod commands;
+mod demo;
+mod logs;
+mod real;
+mod replay;

@@ -1,0 +1,51 @@
+//! Real logs, where they are: `NUDGE_LOGS` names a folder with the event log of the BPI Challenge 2012
+//! (doi:10.4121/uuid:3926db30-f712-4394-aebc-75976070e91f) as `bpic2012.xes.gz`, and cut down to CSV as
+//! `loan-applications.csv.gz`. Without it these tests are left out, and say so.
+
+use std::path::PathBuf;
+
+use crate::commands::{Folder, nudge, root};
+
+fn log(name: &str) -> Option<PathBuf> {
+    let Some(folder) = std::env::var_os("NUDGE_LOGS") else {
+        eprintln!("left out: NUDGE_LOGS names no folder with {name}");
+        return None;
+    };
+    // As seen from the repository, wherever the tests run.
+    let path = root().join(folder).join(name);
+    assert!(path.is_file(), "{} is no file", path.display());
+    Some(path)
+}
+
+fn counts(log: &std::path::Path, events: u64) {
+    let strategy = root().join("policies/dwell/examples/loan-applications.toml");
+    let (log, strategy) = (log.to_str().unwrap(), strategy.to_str().unwrap());
+    let folder = Folder::new();
+    let sum = nudge(&folder, &["replay", log, "--strategy", strategy, "--json"]).json();
+    assert_eq!((&sum["events"], &sum["users"]), (&events.into(), &13_087.into()));
+    for (node, visits, stalled) in
+        [("A_PREACCEPTED", 7_367, 2_024), ("O_SENT", 7_030, 4_106), ("O_SENT_BACK", 3_454, 2_029)]
+    {
+        assert_eq!(sum["nodes"][node]["visits"], visits, "{node}");
+        assert_eq!(sum["nodes"][node]["stalled"], stalled, "{node}");
+    }
+    let one = nudge(
+        &folder,
+        &["replay", log, "--strategy", strategy, "--json", "--threads", "1", "--batch", "17"],
+    );
+    assert_eq!(one.json()["digest"], sum["digest"]);
+}
+
+#[test]
+fn loan_applications_as_csv() {
+    if let Some(log) = log("loan-applications.csv.gz") {
+        counts(&log, 92_093);
+    }
+}
+
+#[test]
+fn loan_applications_as_xes() {
+    if let Some(log) = log("bpic2012.xes.gz") {
+        counts(&log, 262_200);
+    }
+}
