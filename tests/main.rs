@@ -13,5 +13,6 @@
 mod commands;
 mod demo;
 mod logs;
+mod readme;
 mod real;
 mod replay;

@@ -16,9 +16,9 @@ use crate::engine::{Decision, End, Record};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-What you see: applicants for a loan move through six steps and stop on the way. The standard policy
-`dwell` notices who has stalled and drafts a message; the standard policy `cascade` plans its channels:
-app, then WeChat, then SMS, until it was opened. The people are simulated, the rest is the real thing:
+What you see: applicants for a loan move through six steps and stop on the way. The standard policy \
+`dwell` notices who has stalled and drafts a message; the standard policy `cascade` plans its channels: \
+app, then WeChat, then SMS, until it was opened. The people are simulated, the rest is the real thing: \
 the policies run as WebAssembly components in the sandbox, and each message is tracked to its receipt.")]
 pub(super) struct Arguments {
     /// How many applicants

@@ -12,7 +12,7 @@ use clap::{Parser, Subcommand};
 /// Nudge notices who has stalled, decides what to say on which channel, and stops the moment it was
 /// received. Its rules are WebAssembly components.
 #[derive(Debug, Parser)]
-#[command(name = "nudge", version, about, long_about = None, arg_required_else_help = true, propagate_version = false)]
+#[command(name = "nudge", version, arg_required_else_help = true)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

@@ -28,12 +28,12 @@ Examples:
   nudge replay may.ndjson june.ndjson --strategy carts.toml --json
   nudge replay log.xes --strategy s.toml --node-field concept:name --out decisions.ndjson
 
-A log may be NDJSON, CSV or XES, plain or gzip: its content decides. Each row is an event of one user
-(--user-field) at one node (--node-field) at one time (--time-field). A visit is a maximal run of one
+A log may be NDJSON, CSV or XES, plain or gzip: its content decides. Each row is an event of one user \
+(--user-field) at one node (--node-field) at one time (--time-field). A visit is a maximal run of one \
 node for one user; one that is still open when the log ends counts up to the log's last time.
 
-Exit codes: 0 all is well; 1 it ran, and some rows could not be read or a policy failed; 2 it could not
-run.")]
+Exit codes: 0 all is well; 1 it ran, and some rows could not be read or a policy failed; 2 it could \
+not run.")]
 pub(super) struct Arguments {
     /// Recorded events: NDJSON, CSV or XES, plain or gzip; `-` is standard input
     #[arg(required = true)]
@@ -315,9 +315,9 @@ fn bar(length: u64, doing: &'static str, unit: &str) -> ProgressBar {
     }
     let bar = ProgressBar::new(length).with_message(doing);
     let shape = if unit == "bytes" {
-        "{msg:9} {wide_bar} {bytes}/{total_bytes} {eta}"
+        "{msg:9} {wide_bar} {bytes}/{total_bytes}"
     } else {
-        "{msg:9} {wide_bar} {pos}/{len} users {eta}"
+        "{msg:9} {wide_bar} {pos}/{len} users"
     };
     match ProgressStyle::with_template(shape) {
         Ok(style) => bar.with_style(style),

@@ -42,3 +42,61 @@ impl std::fmt::Debug for Channels {
         f.debug_set().entries(self.0.keys()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::channel::Sending;
+    use crate::engine::event::Fields;
+    use crate::engine::policy::{Content, Importance};
+
+    struct Always(&'static str, Outcome);
+
+    impl Channel for Always {
+        fn name(&self) -> &str {
+            self.0
+        }
+
+        fn send<'a>(&'a self, _: &'a Outgoing) -> Sending<'a> {
+            Box::pin(std::future::ready(self.1))
+        }
+    }
+
+    fn outgoing(channel: &str) -> Outgoing {
+        let content = Content {
+            title: String::new(),
+            body: String::new(),
+            link: None,
+            features: Fields::default(),
+        };
+        Outgoing {
+            tracking: "t".into(),
+            send_key: "k".into(),
+            message: "m".into(),
+            user: "u".into(),
+            channel: channel.into(),
+            importance: Importance::Normal,
+            at: Instant(1),
+            content,
+        }
+    }
+
+    #[test]
+    fn an_outcome_comes_back_as_a_receipt_of_the_attempt() {
+        let mut channels = Channels::default();
+        channels.add(Always("good", Outcome::Accepted));
+        channels.add(Always("bad", Outcome::Failed));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let expected = [
+            ("good", Shows::Grade(Grade::Accepted)),
+            ("bad", Shows::Failed),
+            ("none", Shows::Failed),
+        ];
+        for (channel, shows) in expected {
+            let event = runtime.block_on(channels.send(&outgoing(channel), Instant(7)));
+            let receipt = Receipt { tracking: "t".into(), shows };
+            let want = Event { user: "u".into(), at: Instant(7), what: What::Receipt(receipt) };
+            assert_eq!(event, want, "{channel}");
+        }
+    }
+}
