@@ -5,7 +5,8 @@ use super::HostFailure;
 use super::batch::{Batch, Source};
 use super::event::{Fields, Instant, Value};
 use super::policy::{
-    Content, Failure, Overdue, PlanRequest, Policy, Question, Reading, RenderRequest, Template,
+    Content, Failure, Fault, Overdue, PlanRequest, Policy, Question, Reading, RenderRequest,
+    Template,
 };
 use super::state::Message;
 use super::strategy::{Strategy, available};
@@ -65,7 +66,7 @@ fn asked(
 ) -> Result<Vec<Answer>, Failure> {
     let sources: Vec<Source<'_>> = rows.iter().map(|row| row.source(label, question)).collect();
     let batch = Batch::of(&sources, policy.setup(), question);
-    Ok(match question {
+    let answers: Vec<Answer> = match question {
         Question::Locate => policy.locate(&batch)?.into_iter().map(Answer::Locate).collect(),
         Question::Stalled => {
             let rule = |source: &Source<'_>| source.visit.map_or(u32::MAX, |visit| visit.rule);
@@ -85,7 +86,12 @@ fn asked(
             let steps: Vec<_> = rows.iter().map(Row::judge).collect();
             policy.judge(&steps, &batch)?.into_iter().map(Answer::Judge).collect()
         }
-    })
+    };
+    // A walk without an answer would be left in the middle of what it was at.
+    if answers.len() != rows.len() {
+        return Err(Fault::Output("there is not one answer for each row".to_owned()).into());
+    }
+    Ok(answers)
 }
 
 /// One walk's question.

@@ -17,6 +17,9 @@ mod strategy;
 mod trace;
 mod walk;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};

@@ -1,6 +1,7 @@
 //! One message's way to its user: drafted, planned, tried on channel after channel until there is
 //! evidence that it was received, and over the moment the user has done what it was for.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::event::{Grade, Instant, Millis, Receipt, Shows};
@@ -105,6 +106,11 @@ impl Walk<'_> {
             return self.withdraw(message, reason);
         };
         plan.steps.truncate(MOST_STEPS);
+        // A step goes out once on each of its channels, however often it names one.
+        for step in &mut plan.steps {
+            let mut named = BTreeSet::new();
+            step.channels.retain(|channel| named.insert(channel.clone()));
+        }
         if plan.steps.is_empty() || plan.most_sends == 0 {
             return self.withdraw(message, Refusal::NoChannel);
         }
@@ -135,11 +141,14 @@ impl Walk<'_> {
         };
         let channels = step.channels.clone();
         let label = slot.label.clone();
+        // The tenant may have taken the text away since the message was drafted.
+        let written = self.strategy.text(&slot.key, "").is_some();
         let mut asks = Vec::new();
         for (channel, name) in channels.iter().enumerate() {
             let reason = match self.strategy.reaches(name, &self.state.profile) {
                 None => Skip::Unknown,
                 Some(false) => Skip::Unavailable,
+                Some(true) if !written => Skip::NotRendered,
                 Some(true) => {
                     let part = self.strategy.writer(&label);
                     asks.push(Ask { part, question: Question::Render, message, channel });

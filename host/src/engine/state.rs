@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::event::{Fields, Grade, Instant, Millis};
-use super::policy::{Basis, History, Importance, Itinerary, Rule, Watch};
+use super::policy::{Basis, History, Importance, Itinerary, Place, Rule, Watch};
 
 /// Counts are exact up to this and stay there.
 const MOST_COUNTED: usize = 1_000;
@@ -200,7 +200,9 @@ impl Visit {
     /// The watch that the visit is still to pass.
     pub(super) fn watch(&self, rules: &[Rule]) -> Option<Watch> {
         let rule = rules.get(self.rule as usize)?;
-        let over = rule.last || self.stalled.contains(&self.rule);
+        // Settings may have changed since, and with them which node the rule is about.
+        let elsewhere = matches!(&rule.place, Place::Named(node) if *node != self.node);
+        let over = rule.last || elsewhere || self.stalled.contains(&self.rule);
         if over { None } else { rule.watch }
     }
 
@@ -298,8 +300,9 @@ impl Message {
     #[must_use]
     pub fn due(&self) -> Option<Instant> {
         let wait = self.plan.steps.get(self.step as usize)?.wait;
-        // "Within the set time" includes its last moment.
-        self.waiting.filter(|_| !self.ended).map(|since| since.plus(wait).plus(Millis(1)))
+        let since = self.waiting.filter(|_| !self.ended)?;
+        // "Within the set time" includes its last moment. What ends after the latest moment never does.
+        since.0.checked_add_unsigned(wait.0)?.checked_add(1).map(Instant)
     }
 
     /// When the first attempt was made.

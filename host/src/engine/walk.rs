@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::event::{Event, Fields, Instant, What};
+use super::event::{Event, Fields, Instant, Value, What};
 use super::policy::{Content, Draft, Fault, Itinerary, Place, Question, Verdict};
 use super::state::{State, Visit};
 use super::strategy::Strategy;
@@ -130,8 +130,7 @@ impl<'a> Walk<'a> {
     }
 
     /// What came of it.
-    pub(super) fn finish(mut self) -> Advance {
-        self.state.forget();
+    pub(super) fn finish(self) -> Advance {
         let due = self.next_due();
         Advance { user: self.user, state: self.state, due, outbox: self.outbox, trace: self.trace }
     }
@@ -155,6 +154,9 @@ impl<'a> Walk<'a> {
 
     /// Takes the next deadline or input, whichever is first; false if there is neither.
     fn take_next(&mut self) -> bool {
+        // Here, and not at the end of the step: what a receipt finds must not depend on how a life is
+        // cut into steps. Nothing is under way, so nobody holds an index into the messages.
+        self.state.forget();
         let horizon = self.next.as_ref().map_or(self.until, |event| event.at);
         if let Some(due) = self.next_due()
             && due <= horizon.max(self.at)
@@ -188,8 +190,12 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn seen(&mut self, name: Arc<str>, fields: Fields, page: bool) {
+    fn seen(&mut self, name: Arc<str>, mut fields: Fields, page: bool) {
         let strategy = self.strategy;
+        // The event's name is one of its fields, whoever looks: for its node, or later.
+        if strategy.event_fields().contains("name") {
+            fields.set("name".into(), Value::Text(name.clone()));
+        }
         for (field, value) in fields.iter() {
             if strategy.event_fields().contains(field) {
                 self.state.process.set(field.clone(), value.clone());
@@ -245,7 +251,7 @@ impl<'a> Walk<'a> {
             Place::Field(field) => {
                 let (_, fields) = self.event.as_ref()?;
                 match fields.get(field)? {
-                    super::event::Value::Text(text) => text.clone(),
+                    Value::Text(text) => text.clone(),
                     value => value.to_string().into(),
                 }
             }
