@@ -11,7 +11,9 @@
 )]
 
 mod commands;
+mod contract;
 mod demo;
+mod hostile;
 mod logs;
 mod readme;
 mod real;

@@ -1,5 +1,6 @@
 //! The checks that need no compiler: what the bytes are, what they import and export, what they need.
-//! Touches nothing but the bytes.
+//! Touches nothing but the bytes. All take time and memory in proportion to the bytes, except for
+//! [`validate`].
 
 use wasmparser::{
     ComponentExternalKind, Encoding, MemoryType, Parser, Payload, TableType, Validator,
@@ -28,7 +29,16 @@ fn features() -> WasmFeatures {
         | WasmFeatures::COMPONENT_MODEL
 }
 
-/// Checks the bytes and answers which kinds of policy they are.
+/// Whether the component is valid, and uses nothing that is switched off.
+///
+/// A few hundred kilobytes can be made to take gigabytes and minutes here, so this has its place where
+/// the compiler has it.
+pub(super) fn validate(bytes: &[u8]) -> Result<(), AdmitError> {
+    let valid = Validator::new_with_features(features()).validate_all(bytes);
+    valid.map(drop).map_err(|error| AdmitError::Invalid(error.to_string()))
+}
+
+/// Checks the bytes, except for their validity, and answers which kinds of policy they are.
 pub(super) fn examine(bytes: &[u8], limits: &Limits) -> Result<Kinds, AdmitError> {
     if bytes.len() > limits.component_bytes {
         let most = limits.component_bytes;
@@ -45,7 +55,6 @@ pub(super) fn examine(bytes: &[u8], limits: &Limits) -> Result<Kinds, AdmitError
         return Err(AdmitError::NotAComponent("a core module"));
     }
     let invalid = |error: wasmparser::BinaryReaderError| AdmitError::Invalid(error.to_string());
-    Validator::new_with_features(features()).validate_all(bytes).map_err(invalid)?;
     let mut found = Found::default();
     for payload in Parser::new(0).parse_all(bytes) {
         found.take(payload.map_err(invalid)?).map_err(invalid)?;

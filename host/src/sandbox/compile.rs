@@ -1,6 +1,6 @@
-//! Compilation: the most dangerous thing to do with a tenant's bytes, as compilers are large and bytes
-//! can be chosen to make them slow. So the usual place for it is a child process with bounded time and
-//! memory; code made there is the host's own and may be loaded.
+//! Validation and compilation: the most dangerous things to do with a tenant's bytes, as compilers are
+//! large and bytes can be chosen to make them slow. So the usual place for it is a child process with
+//! bounded time and memory; code made there is the host's own and may be loaded.
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use super::admit::validate;
 use super::error::{AdmitError, HostError};
 use super::limits::{self, Limits};
 
@@ -28,6 +29,11 @@ pub enum Compiler {
     },
 }
 
+/// What the child's answer begins with: code follows, or why there is none.
+const CODE: u8 = 1;
+const INVALID: u8 = 2;
+const NOT_COMPILED: u8 = 3;
+
 /// No compiled component has more bytes than this many for each of its own.
 const MOST_GROWTH: usize = 64;
 
@@ -39,22 +45,48 @@ impl Compiler {
         bytes: &[u8],
     ) -> Result<Component, AdmitError> {
         match self {
-            Compiler::Here => Component::new(engine, bytes)
-                .map_err(|error| AdmitError::Compile(format!("{error:#}"))),
+            Compiler::Here => load(engine, limits, &code(engine, bytes)?),
             Compiler::Child { program, arguments } => {
-                let code = child(program, arguments, limits, bytes)?;
-                // SAFETY: loading code means trusting it. This was made a moment ago by our own
-                // compiler in our own child process, from bytes that were validated, and reached us
-                // through a pipe that nobody else holds. wasmtime checks version and settings.
-                #[allow(unsafe_code)]
-                let component = unsafe { Component::deserialize(engine, code) };
-                component.map_err(|error| AdmitError::Host(HostError::new(error)))
+                let answer = child(program, arguments, limits, bytes)?;
+                let (tag, rest) = answer.split_first().unwrap_or((&0, &[]));
+                let reason = || String::from_utf8_lossy(rest).into_owned();
+                match *tag {
+                    CODE => load(engine, limits, rest),
+                    INVALID => Err(AdmitError::Invalid(reason())),
+                    NOT_COMPILED => Err(AdmitError::Compile(reason())),
+                    _ => Err(AdmitError::Host(HostError::new("the compiler gave no answer"))),
+                }
             }
         }
     }
 }
 
-/// What the child process does: bounds itself, reads a component and writes its code.
+fn code(engine: &Engine, bytes: &[u8]) -> Result<Vec<u8>, AdmitError> {
+    validate(bytes)?;
+    let code = engine.precompile_component(bytes);
+    code.map_err(|error| AdmitError::Compile(format!("{error:#}")))
+}
+
+fn load(engine: &Engine, limits: &Limits, code: &[u8]) -> Result<Component, AdmitError> {
+    // SAFETY: loading code means trusting it. This was made a moment ago by our own compiler, here or
+    // in our own child process, from bytes that were validated, and reached us through a pipe that
+    // nobody else holds. wasmtime checks version and settings.
+    #[allow(unsafe_code)]
+    let loaded = |engine: &Engine| unsafe { Component::deserialize(engine, code) };
+    loaded(engine).map_err(|error| {
+        // What can be loaded where nothing is limited asks for more than the pool has. To count that
+        // before compilation would mean to follow every instantiation of every nested component.
+        let unlimited = Engine::new(&limits::config(limits));
+        if unlimited.is_ok_and(|engine| loaded(&engine).is_ok()) {
+            AdmitError::Resources(format!("more than there is: {error:#}"))
+        } else {
+            AdmitError::Host(HostError::new(error))
+        }
+    })
+}
+
+/// What the child process does: bounds itself, reads a component and writes its code, or why it has
+/// none.
 ///
 /// # Errors
 ///
@@ -65,8 +97,14 @@ pub fn compile_here(mut input: impl Read, mut output: impl Write) -> Result<(), 
     let mut bytes = Vec::new();
     input.read_to_end(&mut bytes).map_err(HostError::new)?;
     let engine = Engine::new(&limits::config(&limits)).map_err(HostError::new)?;
-    let code = engine.precompile_component(&bytes).map_err(HostError::new)?;
-    output.write_all(&code).and_then(|()| output.flush()).map_err(HostError::new)
+    let (tag, answer) = match code(&engine, &bytes) {
+        Ok(code) => (CODE, code),
+        Err(AdmitError::Invalid(reason)) => (INVALID, reason.into_bytes()),
+        Err(AdmitError::Compile(reason)) => (NOT_COMPILED, reason.into_bytes()),
+        Err(other) => return Err(HostError::new(other)),
+    };
+    let written = output.write_all(&[tag]).and_then(|()| output.write_all(&answer));
+    written.and_then(|()| output.flush()).map_err(HostError::new)
 }
 
 #[cfg(unix)]
@@ -121,10 +159,7 @@ fn child(
             let said = said.lines().last().map(str::trim).unwrap_or_default();
             Err(AdmitError::Compile(format!("the compiler stopped ({status}): {said}")))
         }
-        None => {
-            let seconds = limits.compile_time.as_secs();
-            Err(AdmitError::Compile(format!("it took longer than {seconds} seconds")))
-        }
+        None => Err(AdmitError::Compile(format!("it took longer than {:?}", limits.compile_time))),
     }
 }
 

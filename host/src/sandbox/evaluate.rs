@@ -2,12 +2,15 @@
 //! that it was.
 
 use wasmtime::component::Instance;
-use wasmtime::{Store, Trap};
+use wasmtime::{Store, Trap, WasmBacktrace};
 
-use super::bindings::exports::nudge::policy::policy as wire;
+use super::bindings::exports::nudge::policy::{
+    audience, journey, personalise, policy as wire, route,
+};
 use super::bindings::nudge::policy::{log, types};
 use super::error::{AdmitError, HostError};
 use super::limits::{self, Exceeded, Guest, Limits};
+use super::wire::quoted;
 use super::{Compiled, Inner, Manifest};
 use crate::engine::policy::{Failure, Fault};
 
@@ -22,20 +25,12 @@ pub(super) struct Live<'a> {
 impl<'a> Live<'a> {
     /// A fresh instance, with the fuel of `configure`.
     pub(super) fn new(inner: &'a Inner, compiled: &Compiled) -> Result<Live<'a>, Failure> {
-        let limits = &inner.limits;
-        let host = |error: wasmtime::Error| Failure::Host(format!("{error:#}"));
-        let mut store = limits::store(&inner.engine, limits).map_err(host)?;
-        let instance = match compiled.instance.instantiate(&mut store) {
-            Ok(instance) => instance,
-            Err(error) if error.is::<Trap>() || store.data().exceeded.is_some() => {
-                return Err(fault(&store, limits, limits.configure_fuel, &error).into());
-            }
-            Err(error) => return Err(host(error)),
-        };
+        let (mut store, instance) = instantiate(inner, compiled)?;
+        // Admission has seen that it has the right type.
         let policy = wire::GuestIndices::new(&compiled.instance)
             .and_then(|indices| indices.load(&mut store, &instance))
             .map_err(host)?;
-        Ok(Live { limits, store, instance, policy })
+        Ok(Live { limits: &inner.limits, store, instance, policy })
     }
 
     /// The policy's own answer to `configure`.
@@ -49,7 +44,6 @@ impl<'a> Live<'a> {
 
     /// Fills up the fuel for the question to come.
     pub(super) fn refuel(&mut self) -> Result<(), Failure> {
-        let host = |error: wasmtime::Error| Failure::Host(format!("{error:#}"));
         self.store.set_fuel(self.limits.fuel).map_err(host)
     }
 
@@ -70,6 +64,47 @@ impl<'a> Live<'a> {
             }
         }
     }
+}
+
+fn host(error: wasmtime::Error) -> Failure {
+    Failure::Host(format!("{error:#}"))
+}
+
+fn instantiate(inner: &Inner, compiled: &Compiled) -> Result<(Store<Guest>, Instance), Failure> {
+    let limits = &inner.limits;
+    let mut store = limits::store(&inner.engine, limits).map_err(host)?;
+    match compiled.instance.instantiate(&mut store) {
+        Ok(instance) => Ok((store, instance)),
+        // What has a backtrace went wrong while the policy was running: in its own start function, or
+        // in what that called.
+        Err(error)
+            if error.is::<Trap>()
+                || error.is::<WasmBacktrace>()
+                || store.data().exceeded.is_some() =>
+        {
+            Err(fault(&store, limits, limits.configure_fuel, &error).into())
+        }
+        Err(error) => Err(host(error)),
+    }
+}
+
+/// Whether everything that the policy exports has the contract's types.
+fn keeps_contract(
+    compiled: &Compiled,
+    mut store: Store<Guest>,
+    instance: &Instance,
+) -> wasmtime::Result<()> {
+    let kinds = compiled.kinds;
+    wire::GuestIndices::new(&compiled.instance)?.load(&mut store, instance)?;
+    macro_rules! check {
+        ($($kind:ident),*) => {$(
+            if kinds.$kind {
+                $kind::GuestIndices::new(&compiled.instance)?.load(&mut store, instance)?;
+            }
+        )*};
+    }
+    check!(journey, audience, personalise, route);
+    Ok(())
 }
 
 /// What kind of fault an error is.
@@ -97,6 +132,10 @@ fn fault(store: &Store<Guest>, limits: &Limits, fuel: u64, error: &wasmtime::Err
 /// Asks who the policy is.
 pub(super) fn describe(inner: &Inner, compiled: &Compiled) -> Result<Manifest, AdmitError> {
     const DURING: &str = "describe";
+    let (store, instance) =
+        instantiate(inner, compiled).map_err(|failure| refused(DURING, failure))?;
+    keeps_contract(compiled, store, &instance)
+        .map_err(|error| AdmitError::Contract(format!("{error:#}")))?;
     let mut live = Live::new(inner, compiled).map_err(|failure| refused(DURING, failure))?;
     let answer = live.policy.call_describe(&mut live.store);
     let manifest =
@@ -104,8 +143,8 @@ pub(super) fn describe(inner: &Inner, compiled: &Compiled) -> Result<Manifest, A
     let named = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if manifest.name.is_empty() || manifest.name.len() > 64 || !manifest.name.chars().all(named) {
         let reason = format!(
-            "{:?} is no name: use up to 64 lower case letters, digits and hyphens",
-            manifest.name.chars().take(80).collect::<String>()
+            "{} is no name: use up to 64 lower case letters, digits and hyphens",
+            quoted(&manifest.name)
         );
         return Err(AdmitError::Answer { during: DURING, reason });
     }

@@ -2,9 +2,9 @@
 //! tenant's settings, and answers the engine's questions with fresh, metered instances. It touches no
 //! file and no network; at most it starts a process of its own to compile in.
 //!
-//! Admission checks in this order, cheapest first, and each refusal says why: size, form, validity
-//! with an explicit list of features, imports, exports, resource requirements; then compiles, once for
-//! identical bytes, and asks `describe` and `configure` under fuel.
+//! Admission checks in this order, cheapest first, and each refusal says why: size, form, resource
+//! requirements, imports, exports; then, in bounds and once for identical bytes, validates with an
+//! explicit list of features and compiles; then asks `describe` and `configure` under fuel.
 //!
 //! An instance lives for one question. It is configured first, with fuel of its own, so that what
 //! remains for the question is always the same.

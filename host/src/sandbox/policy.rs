@@ -41,6 +41,10 @@ impl Configured {
             .configure(settings)
             .map_err(|failure| refused("configure", failure))?
             .map_err(|issues| {
+                if issues.is_empty() {
+                    let reason = "it refuses the settings and does not say why".to_owned();
+                    return AdmitError::Answer { during: "configure", reason };
+                }
                 let issue = |i: types::Issue| Issue { path: i.path, message: i.message };
                 AdmitError::Settings(issues.into_iter().map(issue).collect())
             })?;

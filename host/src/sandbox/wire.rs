@@ -18,6 +18,11 @@ const MOST_NEEDS: usize = 64;
 const MOST_COUNTERS: usize = 16;
 const MOST_CHANNELS: usize = 16;
 
+/// As much of a policy's own words as an error repeats: errors are kept, for each row.
+pub(super) fn quoted(text: &str) -> String {
+    format!("{:?}", text.chars().take(80).collect::<String>())
+}
+
 /// The setup in the engine's words, if it is one.
 pub(super) fn setup(setup: wire::Setup) -> Result<Setup, String> {
     if setup.needs.len() > MOST_NEEDS || setup.counters.len() > MOST_COUNTERS {
@@ -26,6 +31,12 @@ pub(super) fn setup(setup: wire::Setup) -> Result<Setup, String> {
             setup.needs.len(),
             setup.counters.len()
         ));
+    }
+    for (at, counter) in setup.counters.iter().enumerate() {
+        // Both would be counted as one.
+        if setup.counters.iter().take(at).any(|other| other.name == counter.name) {
+            return Err(format!("two counters are called {}", quoted(&counter.name)));
+        }
     }
     let counters: Vec<Counter> = setup
         .counters
@@ -42,8 +53,14 @@ pub(super) fn setup(setup: wire::Setup) -> Result<Setup, String> {
             wire::Origin::Event | wire::Origin::Profile => !need.name.is_empty(),
         };
         if !known {
-            let name = &need.name;
-            return Err(format!("there is no {name:?} to be seen of a {:?}", need.origin));
+            let whose = match need.origin {
+                wire::Origin::Event => "an event",
+                wire::Origin::Profile => "a profile",
+                wire::Origin::Visit => "a visit",
+                wire::Origin::Counter => "a counter",
+                wire::Origin::Channel => "a channel",
+            };
+            return Err(format!("there is no {} to be seen of {whose}", quoted(&need.name)));
         }
         Ok(Need {
             origin: match need.origin {
@@ -153,7 +170,7 @@ pub(super) fn fields(fields: Vec<types::FieldResult>) -> Result<Fields, Failure>
             types::ValueResult::Integer(value) => Value::Integer(value),
             types::ValueResult::Number(value) if value.is_finite() => Value::Number(value),
             types::ValueResult::Number(_) => {
-                return Err(wrong(format!("the number {:?} is not finite", field.name)));
+                return Err(wrong(format!("the number {} is not finite", quoted(&field.name))));
             }
             types::ValueResult::Flag(value) => Value::Flag(value),
         };

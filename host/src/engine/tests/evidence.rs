@@ -139,6 +139,7 @@ fn c5_giving_up_after_the_end_moves_nothing() {
     ann.shows(110, 0, Grade::Opened).shows(120, 0, Shows::Failed).until(10_000);
     let want = ["110 evidence app Opened", "110 ended Received 1", "120 failed app"];
     assert_eq!(ann.told(), want);
+    assert_eq!(ann.state.messages[0].step, 0, "where it ended");
 }
 
 #[test]

@@ -105,6 +105,15 @@ fn a3_a_heartbeat_at_the_very_end_of_the_grace_is_in_time() {
 }
 
 #[test]
+fn a3_a_page_that_falls_silent_and_comes_back_goes_on_from_where_it_was() {
+    let mut ann = shown(100_000);
+    ann.does(page(0, "A")).does(beat(10)).does(beat(200_000));
+    // 60,010 before the silence; the rest from here, within the grace of this heartbeat.
+    assert_eq!(ann.due, Some(Instant(239_991)));
+    assert_eq!(ann.until(500_000).told_of(&["stalled"]), ["239991 stalled A 100001>100000"]);
+}
+
+#[test]
 fn a3_a_heartbeat_without_a_page_shows_none() {
     let mut ann = shown(100);
     ann.does(op(0, "A")).does(beat(10)).does(page(20, "A")).does(hidden(30)).does(beat(40));
