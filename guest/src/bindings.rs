@@ -16,6 +16,7 @@ pub mod base {
         pub_export_macro: true,
         export_macro_name: "export_policy",
         generate_all,
+        additional_derives: [PartialEq],
     });
 }
 
@@ -29,6 +30,7 @@ macro_rules! kind {
                 pub_export_macro: true,
                 export_macro_name: $export,
                 generate_all,
+                additional_derives: [PartialEq],
                 with: { "nudge:policy/types@0.1.0": crate::bindings::base::nudge::policy::types },
             });
         }

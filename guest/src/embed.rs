@@ -38,8 +38,7 @@ pub fn embed<'a>(
         } else if let Some(tail) = after.strip_prefix("}}") {
             out.push('}');
             rest = tail;
-        } else if let Some((name, tail)) = after.strip_prefix('{').and_then(|a| a.split_once('}')) {
-            let name = name.trim();
+        } else if let Some((name, tail)) = name(after) {
             let value = feature(name).ok_or_else(|| Unknown { name: name.to_owned() })?;
             out.push_str(&value);
             rest = tail;
@@ -54,24 +53,39 @@ pub fn embed<'a>(
     Ok(out)
 }
 
-/// A user's words made fit for a message: control characters become spaces, and what is longer than
-/// `most` characters is cut.
+/// The name in braces that `text` begins with, and what comes after it.
+fn name(text: &str) -> Option<(&str, &str)> {
+    let (name, tail) = text.strip_prefix('{')?.split_once('}')?;
+    (!name.contains('{')).then_some((name.trim(), tail))
+}
+
+/// A user's words made fit for a message: what would break its lines or turn the words after it around
+/// becomes a space, blanks at the ends go, and what is longer than `most` characters is cut.
 #[must_use]
 pub fn tidy(text: &str, most: usize) -> String {
-    text.trim().chars().take(most).map(|c| if c.is_control() { ' ' } else { c }).collect()
+    let blank = |c: char| c.is_whitespace() || disrupts(c);
+    let kept = text.trim_matches(blank).chars().take(most);
+    let mut out: String = kept.map(|c| if disrupts(c) { ' ' } else { c }).collect();
+    out.truncate(out.trim_end().len());
+    out
+}
+
+/// Control characters, line and paragraph separators, and what embeds, overrides or isolates a
+/// direction of writing beyond its own text.
+fn disrupts(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// The text as a part of a link, percent-encoded (RFC 3986: all but the unreserved characters).
 #[must_use]
 pub fn encoded(text: &str) -> String {
-    use std::fmt::Write as _;
+    let digit = |of: u8| char::from(if of < 10 { b'0' + of } else { b'A' + of - 10 });
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             out.push(char::from(byte));
         } else {
-            // Writing to a String cannot fail.
-            let _ = write!(out, "%{byte:02X}");
+            out.extend(['%', digit(byte >> 4), digit(byte & 15)]);
         }
     }
     out
@@ -98,17 +112,43 @@ mod tests {
             ("a } b", "a } b"),
             ("", ""),
             ("日{amount}本", "日20,000本"),
+            ("{ or {amount}", "{ or 20,000"),
+            ("{{{amount}}}", "{20,000}"),
+            ("{amount", "{amount"),
         ] {
             assert_eq!(embed(text, names).as_deref(), Ok(want), "{text}");
         }
         assert_eq!(embed("{brace}", names).as_deref(), Ok("{amount}"), "a feature is not a text");
-        assert_eq!(embed("{rate}", names), Err(Unknown { name: "rate".to_owned() }));
+        for (text, name) in [("{rate}", "rate"), ("{amount} {rate} {fee}", "rate"), ("{}", "")] {
+            assert_eq!(embed(text, names), Err(Unknown { name: name.to_owned() }), "{text}");
+        }
+        let unknown = Unknown { name: "rate".to_owned() };
+        assert_eq!(unknown.to_string(), "no feature is named \"rate\"");
     }
 
     #[test]
     fn words_of_a_user_are_tidied() {
-        assert_eq!(tidy(" a\nb\u{0}c ", 10), "a b c");
-        assert_eq!(tidy("日本語", 2), "日本");
+        for (text, most, want) in [
+            (" a\nb\u{0}c ", 10, "a b c"),
+            ("日本語", 2, "日本"),
+            ("\u{0}a\u{7f}", 10, "a"),
+            ("\u{0}\r\n\t", 10, ""),
+            ("ab cd", 3, "ab"),
+            ("gpj.exe\u{202e}", 20, "gpj.exe"),
+            ("a\u{2028}b\u{2067}c", 10, "a b c"),
+            // Joiners hold letters and emoji together, and marks of direction reach no further than they
+            // stand.
+            ("\u{200f}نام\u{200c}ها", 10, "\u{200f}نام\u{200c}ها"),
+            ("👩\u{200d}🚀", 10, "👩\u{200d}🚀"),
+        ] {
+            assert_eq!(tidy(text, most), want, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_part_of_a_link_is_percent_encoded() {
         assert_eq!(encoded("a b/日&~"), "a%20b%2F%E6%97%A5%26~");
+        assert_eq!(encoded("A-Z_0.9~"), "A-Z_0.9~");
+        assert_eq!(encoded("%?#\n\u{ff}"), "%25%3F%23%0A%C3%BF");
     }
 }

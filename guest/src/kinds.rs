@@ -96,7 +96,7 @@ pub trait Route: Policy {
 pub type Data = Vec<(String, Value)>;
 
 /// A message that a policy wants sent.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Draft {
     /// Key of the message in the tenant's contents.
     pub message: String,
@@ -118,7 +118,7 @@ impl Draft {
 }
 
 /// A marketing event before it has been targeted.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Campaign {
     /// What it is called.
     pub name: String,
@@ -174,7 +174,7 @@ impl<'a> RenderRequest<'a> {
 }
 
 /// What a message says: plain text, which the host escapes as the channel needs.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Content {
     /// The title or subject.
     pub title: String,
@@ -187,7 +187,7 @@ pub struct Content {
 }
 
 /// The way of a message to a user.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Itinerary {
     /// One after the other, until the wanted evidence is there.
     pub steps: Vec<Step>,
@@ -201,6 +201,36 @@ pub(crate) fn fields(data: Data) -> Vec<WireField> {
     data.into_iter().map(|(name, value)| WireField { name, value }).collect()
 }
 
+impl From<&str> for Value {
+    fn from(value: &str) -> Value {
+        Value::Text(value.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(value: String) -> Value {
+        Value::Text(value)
+    }
+}
+
+impl From<i64> for Value {
+    fn from(value: i64) -> Value {
+        Value::Integer(value)
+    }
+}
+
+impl From<f64> for Value {
+    fn from(value: f64) -> Value {
+        Value::Number(value)
+    }
+}
+
+impl From<bool> for Value {
+    fn from(value: bool) -> Value {
+        Value::Flag(value)
+    }
+}
+
 impl std::fmt::Display for Value {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -209,5 +239,17 @@ impl std::fmt::Display for Value {
             Value::Number(value) => value.fmt(f),
             Value::Flag(value) => value.fmt(f),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_stand_in_a_text_as_people_write_them() {
+        let texts = ["a {b}".into(), (-5).into(), 20_000.0.into(), 0.1.into(), true.into()]
+            .map(|value: Value| value.to_string());
+        assert_eq!(texts, ["a {b}", "-5", "20000", "0.1", "true"]);
     }
 }

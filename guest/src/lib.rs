@@ -56,6 +56,7 @@ mod embed;
 #[doc(hidden)]
 pub mod glue;
 mod kinds;
+mod needs;
 mod row;
 mod settings;
 pub mod testing;
@@ -66,8 +67,9 @@ pub use kinds::{
     Overdue, Personalise, Place, PlanRequest, Policy, Reading, RenderRequest, Route, Rule, Step,
     Template, Value, Verdict, Watch,
 };
-pub use row::{Field, Need, Needs, Questions, Row, Shape, Text};
-pub use settings::{Issues, Span, parse, pointer};
+pub use needs::{Need, Needs, Questions};
+pub use row::{Field, Row, Shape, Text};
+pub use settings::{Issues, Span, given, parse, pointer};
 
 /// A length of time in milliseconds.
 pub type Millis = u64;

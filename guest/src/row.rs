@@ -1,124 +1,11 @@
-//! Columns as the contract passes them, seen as rows: an author asks for fields once and then reads
-//! them from one row at a time. Touches nothing but the batch.
+//! Columns as the contract passes them, seen as rows: an author reads fields from one row at a time.
+//! Touches nothing but the batch.
 
 use std::marker::PhantomData;
 
-use crate::bindings::base::exports::nudge::policy::policy as wire;
+use crate::Moment;
 use crate::bindings::base::nudge::policy::types;
 use crate::bindings::base::nudge::policy::types::Values;
-use crate::{Millis, Moment};
-
-pub use wire::Questions;
-
-/// What a policy wants to see. Handed to [`Policy::configure`](crate::Policy::configure), which asks
-/// for fields and keeps the handles it gets.
-#[derive(Debug, Default)]
-pub struct Needs {
-    pub(crate) needs: Vec<wire::Need>,
-    pub(crate) counters: Vec<wire::Counter>,
-}
-
-impl Needs {
-    /// A field of the event; where the question is about no event, the latest value that the user's
-    /// events had. `name` is the event's name, `node`, by custom, the node attribute identifier.
-    pub fn event(&mut self, name: &str) -> Need<'_> {
-        self.need(wire::Origin::Event, name.to_owned())
-    }
-
-    /// A field of the user's profile.
-    pub fn profile(&mut self, name: &str) -> Need<'_> {
-        self.need(wire::Origin::Profile, name.to_owned())
-    }
-
-    /// A fact about the visit that has stalled: `node`, `previous`, `entered`, `interruption`,
-    /// `page-stay` or `operations`.
-    pub fn visit(&mut self, fact: &str) -> Need<'_> {
-        self.need(wire::Origin::Visit, fact.to_owned())
-    }
-
-    /// How many events named `event` the user had within the last `window`.
-    pub fn counter(&mut self, event: &str, window: Millis) -> Need<'_> {
-        let name = format!("{event}/{window}");
-        if !self.counters.iter().any(|c| c.name == name) {
-            let event = event.to_owned();
-            self.counters.push(wire::Counter { name: name.clone(), event, window });
-        }
-        self.need(wire::Origin::Counter, name)
-    }
-
-    /// A fact about a channel: `sent`, `feedback`, `first-feedback` or `last-feedback`.
-    pub fn channel(&mut self, channel: &str, fact: &str) -> Need<'_> {
-        self.need(wire::Origin::Channel, format!("{channel}/{fact}"))
-    }
-
-    fn need(&mut self, origin: wire::Origin, name: String) -> Need<'_> {
-        Need { needs: self, origin, name, asked: Questions::all() }
-    }
-}
-
-/// A field about to be asked for; the shape ends the sentence and gives the handle.
-#[derive(Debug)]
-#[must_use = "a need counts once its shape is named"]
-pub struct Need<'a> {
-    needs: &'a mut Needs,
-    origin: wire::Origin,
-    name: String,
-    asked: Questions,
-}
-
-impl Need<'_> {
-    /// Only these questions get to see the field. Without this, all do, which costs more.
-    pub fn only(mut self, asked: Questions) -> Self {
-        self.asked = asked;
-        self
-    }
-
-    /// As text.
-    pub fn text(self) -> Field<Text> {
-        self.shaped(wire::Shape::Text)
-    }
-
-    /// As a whole number.
-    pub fn integer(self) -> Field<i64> {
-        self.shaped(wire::Shape::Integer)
-    }
-
-    /// As a number.
-    pub fn number(self) -> Field<f64> {
-        self.shaped(wire::Shape::Number)
-    }
-
-    /// As true or false.
-    pub fn flag(self) -> Field<bool> {
-        self.shaped(wire::Shape::Flag)
-    }
-
-    /// As a moment.
-    pub fn moment(self) -> Field<Moment> {
-        self.shaped(wire::Shape::Instant)
-    }
-
-    fn shaped<T>(self, shape: wire::Shape) -> Field<T> {
-        let needs = &mut self.needs.needs;
-        let same = needs
-            .iter_mut()
-            .position(|n| n.origin == self.origin && n.name == self.name && n.shape == shape);
-        let index = match same {
-            Some(index) => {
-                if let Some(need) = needs.get_mut(index) {
-                    need.asked |= self.asked;
-                }
-                index
-            }
-            None => {
-                let Need { origin, name, asked, .. } = self;
-                needs.push(wire::Need { origin, name, shape, asked });
-                needs.len() - 1
-            }
-        };
-        Field { index, shape: PhantomData }
-    }
-}
 
 /// The shape of a text field.
 #[derive(Clone, Copy, Debug)]
@@ -132,6 +19,10 @@ pub struct Field<T> {
 }
 
 impl<T> Field<T> {
+    pub(crate) fn at(index: usize) -> Field<T> {
+        Field { index, shape: PhantomData }
+    }
+
     pub(crate) fn index(self) -> usize {
         self.index
     }
@@ -230,13 +121,13 @@ impl<'a> Row<'a> {
     ///
     /// # Panics
     ///
-    /// If this question did not ask for the field (see [`Need::only`]): a fault in the policy, which
+    /// If this question did not ask for the field (see [`Need::only`](crate::Need::only)): a fault in the policy, which
     /// the host reports as one.
     #[must_use]
     pub fn get<T: Shape>(self, field: Field<T>) -> Option<T::Value<'a>> {
         let column = self.batch.columns.get(field.index)?;
         #[allow(clippy::panic, reason = "a policy's own mistake must become its fault")]
-        if matches!(column.values, Values::None) && self.batch.rows > 0 {
+        if matches!(column.values, Values::None) {
             panic!("need {} was not asked for by this question", field.index);
         }
         let absent = column.absent.get(self.index / 8).copied().unwrap_or_default();
@@ -249,4 +140,94 @@ impl<'a> Row<'a> {
 
 pub(crate) fn rows(batch: &types::Batch) -> impl Iterator<Item = Row<'_>> {
     (0..batch.rows as usize).map(move |index| Row { batch, index })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::Needs;
+
+    fn batch(columns: Vec<types::Column>) -> types::Batch {
+        types::Batch { rows: 20, at: (0..20).map(|row| -row).collect(), columns }
+    }
+
+    fn column(absent: &[u8], values: Values) -> types::Column {
+        types::Column { absent: absent.to_vec(), values }
+    }
+
+    fn integers() -> Field<i64> {
+        Needs::default().event("x").integer()
+    }
+
+    #[test]
+    fn absence_is_a_bit_a_row_across_bytes() {
+        let field = integers();
+        // Rows 0, 7, 8 and 19.
+        let absent = [0b1000_0001, 0b0000_0001, 0b0000_1000];
+        let batch = batch(vec![column(&absent, Values::Integer((100..120).collect()))]);
+        let missing: Vec<u32> =
+            rows(&batch).filter(|row| row.get(field).is_none()).map(Row::index).collect();
+        assert_eq!(missing, [0, 7, 8, 19]);
+        let row = rows(&batch).nth(9).unwrap();
+        assert_eq!((row.get(field), row.at()), (Some(109), Moment(-9)));
+    }
+
+    #[test]
+    fn every_row_has_the_field_where_no_bitmap_is() {
+        let field = integers();
+        let batch = batch(vec![column(&[], Values::Integer((0..20).collect()))]);
+        assert_eq!(rows(&batch).filter_map(|row| row.get(field)).sum::<i64>(), 190);
+    }
+
+    #[test]
+    fn texts_lie_end_to_end_in_bytes() {
+        let mut needs = Needs::default();
+        let field = needs.profile("name").text();
+        let texts = ["", "é", "日本", "", "a", "🚀"];
+        let mut text = String::new();
+        let mut ends = Vec::new();
+        for part in texts {
+            text.push_str(part);
+            ends.push(text.len() as u32);
+        }
+        let values = Values::Text(types::TextColumn { text, ends });
+        // The fourth is empty and absent, the first empty and there.
+        let batch = types::Batch {
+            rows: texts.len() as u32,
+            at: vec![0; texts.len()],
+            columns: vec![column(&[0b1000], values)],
+        };
+        let read: Vec<Option<&str>> = rows(&batch).map(|row| row.get(field)).collect();
+        assert_eq!(read, [Some(""), Some("é"), Some("日本"), None, Some("a"), Some("🚀")]);
+    }
+
+    #[test]
+    fn each_shape_is_read_from_its_own_column() {
+        let mut needs = Needs::default();
+        let number = needs.event("a").number();
+        let flag = needs.event("b").flag();
+        let moment = needs.event("c").moment();
+        let batch = types::Batch {
+            rows: 1,
+            at: vec![0],
+            columns: vec![
+                column(&[], Values::Number(vec![0.5])),
+                column(&[], Values::Flag(vec![1])),
+                column(&[], Values::Instant(vec![7])),
+            ],
+        };
+        let row = rows(&batch).next().unwrap();
+        assert_eq!(row.get(number), Some(0.5));
+        assert_eq!(row.get(flag), Some(true));
+        assert_eq!(row.get(moment), Some(Moment(7)));
+    }
+
+    #[test]
+    #[should_panic(expected = "need 0 was not asked for by this question")]
+    fn a_field_that_was_not_asked_for_cannot_be_read() {
+        let field = integers();
+        let batch = batch(vec![column(&[], Values::None)]);
+        let _ = rows(&batch).next().unwrap().get(field);
+    }
 }

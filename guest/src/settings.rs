@@ -1,7 +1,7 @@
 //! Settings: JSON in, a policy's own type out, and for each mistake its place and a sentence.
 
 use serde::Deserialize;
-use serde::de::{DeserializeOwned, Deserializer, Error as _};
+use serde::de::{DeserializeOwned, Deserializer, Error as _, IgnoredAny};
 use serde_path_to_error::Segment;
 
 use crate::Millis;
@@ -12,7 +12,7 @@ use crate::bindings::base::nudge::policy::types::Issue;
 pub struct Issues(pub(crate) Vec<Issue>);
 
 impl Issues {
-    /// Adds a mistake at `path`, a JSON pointer such as `/nodes/O_SENT` (see [`pointer`]).
+    /// Adds a mistake at `path`, a JSON pointer such as `/nodes/O_SENT` (see [`pointer()`]).
     pub fn at(&mut self, path: impl Into<String>, message: impl Into<String>) {
         self.0.push(Issue { path: path.into(), message: message.into() });
     }
@@ -31,6 +31,19 @@ impl Issues {
         self.0.iter().map(|issue| (issue.path.as_str(), issue.message.as_str()))
     }
 }
+
+impl std::fmt::Display for Issues {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (at, (path, message)) in self.iter().enumerate() {
+            let (line, colon) =
+                (if at > 0 { "\n" } else { "" }, if path.is_empty() { "" } else { ": " });
+            write!(f, "{line}{path}{colon}{message}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Issues {}
 
 /// A JSON pointer from its parts: `pointer(["nodes", "a/b"])` is `/nodes/a~1b`.
 pub fn pointer<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
@@ -67,16 +80,31 @@ pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Issues> {
                 .collect();
             let inner = error.inner();
             let mut message = inner.to_string();
+            let sound = serde_json::from_str::<IgnoredAny>(text).is_ok();
             // A place in the text helps with a comma too many; for a wrong value the path says it better.
-            if inner.is_data()
-                && let Some(cut) = message.rfind(" at line ")
-            {
+            if sound && let Some(cut) = message.rfind(" at line ") {
                 message.truncate(cut);
+            }
+            // All that serde_json says of a number, say, where one of an enum's words belongs.
+            if sound && message == "expected value" {
+                message = "expected a text, one of a few words".to_owned();
             }
             Issue { path: pointer(parts.iter().map(String::as_str)), message }
         }
     };
     Err(Issues(vec![issue]))
+}
+
+/// For a setting that may be left out, but where it stands is no `null`, just as its schema says:
+/// `#[serde(default, deserialize_with = "nudge_guest::given")]` on an `Option`.
+///
+/// # Errors
+///
+/// What is wrong with the value.
+pub fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 /// A length of time in settings, written like `90s`, `15m`, `24h`, `7d` or `1d12h`.
@@ -121,21 +149,32 @@ fn span(text: &str) -> Option<Millis> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
-    #[allow(dead_code)]
     struct Outer {
         nodes: std::collections::BTreeMap<String, Inner>,
+        #[serde(default)]
+        order: Vec<Inner>,
     }
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
-    #[allow(dead_code)]
     struct Inner {
         threshold: Span,
+        #[serde(default, deserialize_with = "given")]
+        most: Option<u32>,
+        #[serde(default)]
+        colour: Option<Colour>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    enum Colour {
+        Red,
     }
 
     fn issue(text: &str) -> (String, String) {
@@ -149,18 +188,48 @@ mod tests {
         for (text, millis) in [
             ("90s", 90_000),
             ("15m", 900_000),
+            ("15min", 900_000),
             ("24h", 86_400_000),
             ("7d", 604_800_000),
+            ("2w", 1_209_600_000),
             ("1d12h", 129_600_000),
             (" 1d 12h ", 129_600_000),
             ("250ms", 250),
             ("0s", 0),
+            ("18446744073709551615ms", u64::MAX),
         ] {
             assert_eq!(span(text), Some(millis), "{text}");
         }
-        for text in ["", "24", "h", "24 h", "-1h", "1y", "1.5h", "99999999999999999999d", "1h2"] {
+        for text in [
+            "",
+            " ",
+            "24",
+            "h",
+            "24 h",
+            "-1h",
+            "+1h",
+            "1y",
+            "1H",
+            "1.5h",
+            "1h2",
+            "1hm",
+            "99999999999999999999d",
+            "18446744073709551615ms1ms",
+        ] {
             assert_eq!(span(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn right_settings_are_read() {
+        let text = r#"{
+            "nodes": { "a": { "threshold": "1s", "colour": "red" } },
+            "order": [{ "threshold": "2s", "most": 3 }]
+        }"#;
+        let outer = parse::<Outer>(text).unwrap();
+        assert_eq!(outer.nodes["a"].threshold, Span(1_000));
+        assert!(matches!(outer.nodes["a"].colour, Some(Colour::Red)));
+        assert_eq!((outer.nodes["a"].most, outer.order[0].most), (None, Some(3)));
     }
 
     #[test]
@@ -168,10 +237,28 @@ mod tests {
         let (path, message) = issue(r#"{"nodes": {"O_SENT": {"threshold": "soon"}}}"#);
         assert_eq!(path, "/nodes/O_SENT/threshold");
         assert!(message.starts_with("\"soon\" is not a length of time"), "{message}");
-        assert!(!message.contains("line"), "{message}");
-        let (path, message) = issue(r#"{"nodes": {"a/b~": {}}}"#);
-        assert_eq!(path, "/nodes/a~1b~0");
-        assert!(message.contains("missing field `threshold`"), "{message}");
+        for (text, path, part) in [
+            (r#"{"nodes": {"a/b~": {}}}"#, "/nodes/a~1b~0", "missing field `threshold`"),
+            (r#"{}"#, "", "missing field `nodes`"),
+            (r#"{"nodes": {}, "order": [{"threshold": 5}]}"#, "/order/0/threshold", "integer `5`"),
+            (r#"{"nodes": {}, "ordr": []}"#, "/ordr", "unknown field `ordr`"),
+            (r#"{"nodes": {"a": {"threshold": "1s", "most": null}}}"#, "/nodes/a/most", "null"),
+            (
+                r#"{"nodes": {"a": {"threshold": "1s", "colour": "blue"}}}"#,
+                "/nodes/a/colour",
+                "unknown variant `blue`, expected `red`",
+            ),
+            (
+                r#"{"nodes": {"a": {"threshold": "1s", "colour": 3}}}"#,
+                "/nodes/a/colour",
+                "expected a text, one of a few words",
+            ),
+        ] {
+            let (found, message) = issue(text);
+            assert_eq!(found, path, "{text}");
+            assert!(message.contains(part), "{text}: {message}");
+            assert!(!message.contains("line"), "{text}: {message}");
+        }
     }
 
     #[test]
@@ -180,5 +267,21 @@ mod tests {
         assert!(message.contains("line 1"), "{message}");
         let (_, message) = issue("{\"nodes\": {}} x");
         assert!(message.contains("trailing"), "{message}");
+    }
+
+    #[test]
+    fn mistakes_are_gathered_and_printed_a_line_each() {
+        assert_eq!(Issues::default().or(7).unwrap(), 7);
+        let mut issues = Issues::default();
+        issues.at("/nodes/a", "is wrong");
+        issues.at("", "all is wrong");
+        assert_eq!(issues.or(7).unwrap_err().to_string(), "/nodes/a: is wrong\nall is wrong");
+    }
+
+    #[test]
+    fn pointers_escape_what_is_special_to_them() {
+        assert_eq!(pointer(["nodes", "a/b~"]), "/nodes/a~1b~0");
+        assert_eq!(pointer(["nodes", ""]), "/nodes/");
+        assert_eq!(pointer([]), "");
     }
 }

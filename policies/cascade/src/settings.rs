@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use nudge_guest::given;
 use nudge_guest::prelude::*;
 use serde::Deserialize;
 
@@ -34,11 +35,13 @@ pub struct Strategy {
     #[serde(default)]
     pub waits: BTreeMap<String, Span>,
     /// The number of pushes; each channel once, if none is given.
+    #[serde(default, deserialize_with = "given")]
     pub pushes: Option<u32>,
     /// The grade of evidence from which on the message counts as received.
     #[serde(default)]
     pub received: Received,
     /// The target users; everybody, if none are given.
+    #[serde(default, deserialize_with = "given")]
     pub target: Option<Target>,
 }
 
@@ -103,12 +106,14 @@ impl Settings {
                 issues.at(path("channels"), "name at least one channel");
             }
             for (at, channel) in strategy.channels.iter().enumerate() {
+                let path = || pointer(["strategies", message, "channels", &at.to_string()]);
+                if channel.is_empty() {
+                    issues.at(path(), "a channel needs a name");
+                }
                 if strategy.channels.iter().take(at).any(|before| before == channel) {
-                    let path = pointer(["strategies", message, "channels", &at.to_string()]);
-                    issues.at(
-                        path,
-                        format!("{channel:?} stands in the order twice: raise pushes instead"),
-                    );
+                    let message =
+                        format!("{channel:?} stands in the order twice: raise pushes instead");
+                    issues.at(path(), message);
                 }
             }
             if strategy.channels.len() > MOST_PUSHES as usize {
@@ -128,9 +133,17 @@ impl Settings {
                     format!("{pushes} is not a number from 1 to {MOST_PUSHES}"),
                 );
             }
-            if strategy.target.as_ref().is_some_and(|target| target.any_of.is_empty()) {
-                let path = pointer(["strategies", message, "target", "any_of"]);
-                issues.at(path, "nobody has none of the values: name one, or leave out the target");
+            if let Some(target) = &strategy.target {
+                let path = |part| pointer(["strategies", message, "target", part]);
+                if target.field.is_empty() {
+                    issues.at(path("field"), "name a field of the user's profile");
+                }
+                if target.any_of.is_empty() {
+                    issues.at(
+                        path("any_of"),
+                        "nobody has one of no values: name one, or leave out the target",
+                    );
+                }
             }
         }
         issues

@@ -31,20 +31,22 @@ impl Feature {
 
     /// The user's feature as it stands in a text.
     pub(crate) fn of(&self, user: Row<'_>) -> Option<String> {
-        let text = user.get(self.field).map(|text| tidy(text, MOST_CHARACTERS));
-        match text.filter(|text| !text.is_empty()) {
-            Some(text) => Some(self.format.write(&text)),
-            None => self.default.clone(),
-        }
+        let text = tidy(user.get(self.field)?, MOST_CHARACTERS);
+        (!text.is_empty()).then(|| self.format.write(text))
+    }
+
+    /// What stands there where the user has no such feature.
+    pub(crate) fn default(&self) -> Option<&str> {
+        self.default.as_deref()
     }
 }
 
 impl Format {
-    fn write(self, text: &str) -> String {
+    fn write(self, text: String) -> String {
         match self {
-            Format::Plain => text.to_owned(),
+            Format::Plain => text,
             Format::FirstWord => text.split_whitespace().next().unwrap_or_default().to_owned(),
-            Format::Grouped => grouped(text).unwrap_or_else(|| text.to_owned()),
+            Format::Grouped => grouped(&text).unwrap_or(text),
         }
     }
 }

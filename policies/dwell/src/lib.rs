@@ -10,14 +10,13 @@ mod features;
 mod settings;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use nudge_guest::prelude::*;
 use nudge_guest::{embed, encoded};
 
 use features::Feature;
 pub use settings::Settings;
-use settings::{Behaviour, Pattern};
+use settings::{Behaviour, GIVEN, Pattern};
 
 /// The configured policy.
 #[derive(Debug)]
@@ -25,11 +24,11 @@ pub struct Dwell {
     node: Field<Text>,
     interruption: Field<i64>,
     page_stay: Field<i64>,
-    /// The listed nodes, by identifier: an index into `nodes`.
-    index: BTreeMap<String, usize>,
+    /// The listed nodes, in order of their identifiers.
     nodes: Vec<Node>,
     /// Which other identifiers are nodes, too.
     process: Vec<Pattern>,
+    /// In order of their names.
     features: Vec<(String, Feature)>,
 }
 
@@ -51,7 +50,7 @@ impl Policy for Dwell {
     type Settings = Settings;
 
     fn configure(settings: Settings, needs: &mut Needs) -> Result<Self, Issues> {
-        let mut issues = Issues::default();
+        let mut issues = settings.issues();
         let node = needs.event(&settings.node_field).only(Questions::LOCATE).text();
         let interruption = needs.visit("interruption").only(Questions::STALLED).integer();
         let page_stay = needs.visit("page-stay").only(Questions::STALLED).integer();
@@ -61,9 +60,8 @@ impl Policy for Dwell {
             .iter()
             .map(|(name, feature)| (name.clone(), Feature::new(feature, needs)))
             .collect();
-        let index = nodes.iter().enumerate().map(|(at, node)| (node.name.clone(), at)).collect();
         let process = settings.process;
-        issues.or(Dwell { node, interruption, page_stay, index, nodes, process, features })
+        issues.or(Dwell { node, interruption, page_stay, nodes, process, features })
     }
 }
 
@@ -80,23 +78,21 @@ impl Journey for Dwell {
     }
 
     fn locate(&self, event: Row<'_>) -> Option<usize> {
-        let node = event.get(self.node)?;
-        match self.index.get(node) {
-            Some(rule) => Some(*rule),
-            None => self.process.iter().any(|p| p.matches(node)).then_some(self.nodes.len()),
+        let node = event.get(self.node).filter(|node| !node.is_empty())?;
+        match self.nodes.binary_search_by(|listed| listed.name.as_str().cmp(node)) {
+            Ok(rule) => Some(rule),
+            Err(_) => self.process.iter().any(|p| p.matches(node)).then_some(self.nodes.len()),
         }
     }
 
     fn stalled(&self, rule: usize, visit: Row<'_>) -> Option<Draft> {
         let node = self.nodes.get(rule)?;
         let (pending, behaviour) = node.next.as_ref()?;
-        let waited = visit.get(self.interruption)?.max(visit.get(self.page_stay)?);
-        let mut data = vec![
-            ("node".to_owned(), Value::Text(node.name.clone())),
-            ("pending".to_owned(), Value::Text(pending.clone())),
-            ("hours".to_owned(), Value::Integer(waited / 3_600_000)),
-            ("days".to_owned(), Value::Integer(waited / 86_400_000)),
-        ];
+        let dwell = self.dwell(node.watch?.basis, visit);
+        let [hours, days] = [3_600_000, 86_400_000].map(|unit| Value::Integer(dwell / unit));
+        let given = [node.name.as_str().into(), pending.as_str().into(), hours, days];
+        let mut data: Vec<(String, Value)> =
+            GIVEN.iter().map(|name| (*name).to_owned()).zip(given).collect();
         data.extend(behaviour.data.iter().map(|(name, value)| (name.clone(), value.0.clone())));
         Some(Draft {
             message: behaviour.message.clone(),
@@ -107,27 +103,45 @@ impl Journey for Dwell {
     }
 }
 
+impl Dwell {
+    /// How long the visit has lasted by the measure that the node is watched by.
+    fn dwell(&self, basis: Basis, visit: Row<'_>) -> i64 {
+        let interruption = visit.get(self.interruption).unwrap_or_default();
+        let page_stay = visit.get(self.page_stay).unwrap_or_default();
+        match basis {
+            Basis::Interruption => interruption,
+            Basis::PageStay => page_stay,
+            Basis::Sum => interruption.saturating_add(page_stay),
+            Basis::Either => interruption.max(page_stay),
+        }
+    }
+}
+
 impl Personalise for Dwell {
+    /// Stage two: features of the process information, embedded in the message data's text. Where a
+    /// feature that the text names is missing there is no message.
     fn render(&self, request: RenderRequest<'_>, user: Row<'_>) -> Option<Content> {
-        let features: Vec<(String, Option<String>)> =
-            self.features.iter().map(|(name, feature)| (name.clone(), feature.of(user))).collect();
-        let find = |name: &str| -> Option<Cow<'_, str>> {
-            match features.iter().find(|(n, _)| n == name) {
-                Some((_, value)) => value.as_deref().map(Cow::Borrowed),
-                None => request.data(name).map(|value| Cow::Owned(value.to_string())),
+        let mut taken: Vec<(String, Value)> = Vec::new();
+        let mut find = |name: &str| -> Option<Cow<'_, str>> {
+            let Ok(at) = self.features.binary_search_by(|(n, _)| n.as_str().cmp(name)) else {
+                return request.data(name).map(|value| value.to_string().into());
+            };
+            let (_, feature) = self.features.get(at)?;
+            let Some(text) = feature.of(user) else {
+                return feature.default().map(Into::into);
+            };
+            if taken.iter().all(|(n, _)| n != name) {
+                taken.push((name.to_owned(), Value::Text(text.clone())));
             }
+            Some(text.into())
         };
         let template = request.template();
-        let link = |link: &String| embed(link, |name| find(name).map(|v| encoded(&v).into()));
-        Some(Content {
-            title: embed(&template.title, find).ok()?,
-            body: embed(&template.body, find).ok()?,
-            link: template.link.as_ref().map(link).transpose().ok()?,
-            features: features
-                .iter()
-                .filter_map(|(name, value)| Some((name.clone(), Value::Text(value.clone()?))))
-                .collect(),
-        })
+        let title = embed(&template.title, &mut find).ok()?;
+        let body = embed(&template.body, &mut find).ok()?;
+        let mut part_of_link = |name: &str| find(name).map(|part| encoded(&part).into());
+        let link = template.link.as_ref().map(|link| embed(link, &mut part_of_link));
+        let link = link.transpose().ok()?;
+        Some(Content { title, body, link, features: taken })
     }
 }
 

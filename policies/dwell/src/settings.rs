@@ -2,10 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use nudge_guest::given;
 use nudge_guest::prelude::*;
 use serde::Deserialize;
 
 use crate::Node;
+
+/// Message data that every draft has.
+pub(crate) const GIVEN: [&str; 4] = ["node", "pending", "hours", "days"];
+
+/// The contract has room for 4,096 rules, and the other nodes of the process need one.
+const MOST_NODES: usize = 4_095;
 
 /// The settings of the policy; `settings.schema.json` describes them for people and tools.
 #[derive(Clone, Debug, Deserialize)]
@@ -43,12 +50,16 @@ fn everything() -> Vec<Pattern> {
 #[serde(deny_unknown_fields)]
 pub struct NodeSettings {
     /// A visit whose dwell exceeds this has stalled. Without it nobody stalls here.
+    #[serde(default, deserialize_with = "given")]
     pub threshold: Option<Span>,
     /// The measure of dwell at this node.
+    #[serde(default, deserialize_with = "given")]
     pub basis: Option<Measure>,
     /// The node to be done next.
+    #[serde(default, deserialize_with = "given")]
     pub pending: Option<String>,
     /// What is to be done at this node: a key of `behaviours`.
+    #[serde(default, deserialize_with = "given")]
     pub behaviour: Option<String>,
     /// The process ends here.
     #[serde(default)]
@@ -82,6 +93,7 @@ pub struct FeatureSettings {
     #[serde(default)]
     pub format: Format,
     /// What stands in where the user has no such field. Without it they get no message that needs it.
+    #[serde(default, deserialize_with = "given")]
     pub default: Option<String>,
 }
 
@@ -225,20 +237,52 @@ impl Pattern {
 }
 
 impl Settings {
-    /// The listed nodes with all that follows from their settings.
-    pub(crate) fn nodes(&self, issues: &mut Issues) -> Vec<Node> {
+    /// What is wrong with each setting by itself.
+    pub(crate) fn issues(&self) -> Issues {
+        let mut issues = Issues::default();
+        if self.node_field.is_empty() {
+            issues.at("/node_field", "name the field that holds the node attribute identifier");
+        }
         if self.nodes.is_empty() {
             issues.at("/nodes", "name at least one node");
         }
+        if self.nodes.len() > MOST_NODES {
+            issues.at("/nodes", format!("{} nodes, and at most {MOST_NODES}", self.nodes.len()));
+        }
+        if self.nodes.contains_key("") {
+            issues.at(pointer(["nodes", ""]), "a node needs an identifier");
+        }
+        for (behaviour, settings) in &self.behaviours {
+            for name in settings.data.keys() {
+                nameable(name, ["behaviours", behaviour, "data", name], &mut issues);
+            }
+        }
+        for (name, feature) in &self.features {
+            nameable(name, ["features", name], &mut issues);
+            let data = self.behaviours.iter().find(|(_, b)| b.data.contains_key(name));
+            if let Some((behaviour, _)) = data {
+                issues.at(
+                    pointer(["features", name]),
+                    format!("{name:?} is a name of data of the behaviour {behaviour:?}, too"),
+                );
+            }
+            if feature.field.is_empty() {
+                issues.at(pointer(["features", name, "field"]), "name the field it comes from");
+            }
+        }
+        issues
+    }
+
+    /// The listed nodes with all that follows from their settings.
+    pub(crate) fn nodes(&self, issues: &mut Issues) -> Vec<Node> {
+        let known = || self.behaviours.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
         for (name, node) in &self.nodes {
             if let Some(behaviour) = &node.behaviour
                 && !self.behaviours.contains_key(behaviour)
             {
-                let known =
-                    self.behaviours.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
                 issues.at(
                     pointer(["nodes", name, "behaviour"]),
-                    format!("{behaviour:?} is none of the behaviours ({known})"),
+                    format!("{behaviour:?} is none of the behaviours ({})", known()),
                 );
             }
         }
@@ -250,44 +294,64 @@ impl Settings {
             longer_than: threshold.0,
             basis: node.basis.unwrap_or(self.basis).into(),
         });
-        let next = watch.and_then(|_| self.next(name, node, issues));
         if node.last && watch.is_some() {
             issues.at(
                 pointer(["nodes", name, "threshold"]),
                 "the last node is not watched: leave one out",
             );
         }
+        let pending = self.pending(name, node, issues);
+        let next = watch.and(pending).and_then(|(pending, settings)| {
+            let Some(behaviour) = &settings.behaviour else {
+                issues.at(
+                    pointer(["nodes", pending, "behaviour"]),
+                    format!("{name:?} leads here, so it must say what is to be done here"),
+                );
+                return None;
+            };
+            // A behaviour that does not exist has been reported where it is named.
+            Some((pending.to_owned(), self.behaviours.get(behaviour)?.clone()))
+        });
         Node { name: name.to_owned(), watch, last: node.last, next }
     }
 
-    /// Stage one: the current node determines the pending node, and the pending node's behaviour the
-    /// policy data.
-    fn next(
-        &self,
+    /// Stage one: the current node determines the pending node, whose behaviour then selects the policy
+    /// data.
+    fn pending<'a>(
+        &'a self,
         name: &str,
-        node: &NodeSettings,
+        node: &'a NodeSettings,
         issues: &mut Issues,
-    ) -> Option<(String, Behaviour)> {
-        let path = pointer(["nodes", name, "pending"]);
+    ) -> Option<(&'a str, &'a NodeSettings)> {
+        let path = || pointer(["nodes", name, "pending"]);
         let Some(pending) = &node.pending else {
-            issues.at(
-                path,
-                "a node with a threshold needs its pending node, the one to be done next",
-            );
+            if node.threshold.is_some() {
+                issues.at(
+                    path(),
+                    "a node with a threshold needs its pending node, the one to be done next",
+                );
+            }
             return None;
         };
-        let Some(settings) = self.nodes.get(pending) else {
-            issues.at(path, format!("{pending:?} is not listed under nodes"));
+        if pending == name {
+            issues.at(path(), "a node cannot be the one to be done after itself");
             return None;
-        };
-        let Some(behaviour) = &settings.behaviour else {
-            issues.at(
-                pointer(["nodes", pending, "behaviour"]),
-                format!("{name:?} leads here, so it must say what is to be done here"),
-            );
-            return None;
-        };
-        // A behaviour that does not exist has been reported where it is named.
-        Some((pending.clone(), self.behaviours.get(behaviour)?.clone()))
+        }
+        let settings = self.nodes.get(pending);
+        if settings.is_none() {
+            issues.at(path(), format!("{pending:?} is not listed under nodes"));
+        }
+        Some((pending, settings?))
+    }
+}
+
+/// Whether a text can name it: `{name}` is read without the blanks at its ends.
+fn nameable<const N: usize>(name: &str, path: [&str; N], issues: &mut Issues) {
+    if name.is_empty() || name.trim() != name || name.contains(['{', '}']) {
+        let message =
+            format!("no text can name {name:?}: use no braces, and no blanks at the ends");
+        issues.at(pointer(path), message);
+    } else if GIVEN.contains(&name) {
+        issues.at(pointer(path), format!("{name:?} is there already, from the visit"));
     }
 }

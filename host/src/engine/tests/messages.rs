@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::engine::Decision;
-use crate::engine::event::{Instant, Value};
+use crate::engine::event::{Instant, Shows, Value};
 use crate::engine::policy::{Content, Draft, Importance, Origin, Question, Shape};
 
 fn journey() -> Native {
@@ -115,6 +115,20 @@ fn a6_a8_features_of_the_process_information_and_message_data_meet_in_the_text()
         _ => None,
     });
     assert_eq!(sent, Some(content));
+}
+
+#[test]
+fn a8_a_text_is_about_the_process_and_not_about_the_event_at_hand() {
+    let journey = journey()
+        .needs(Origin::Event, "amount", Shape::Integer, &[Question::Render])
+        .writing(|_, row| Some(content(&row.integer(1)?.to_string())));
+    let route = Native::route(plan([("app", 500), ("mail", 500)]));
+    let mut ann = world(journey).with("route", route).live();
+    ann.does(named(0, "step", [("node", text("A")), ("amount", Value::Integer(5))])).until(101);
+    // In one step: an event without the amount, then word that the app has given up.
+    let failed = receipt(120, &ann.outbox[0].tracking, Shows::Failed);
+    ann.takes(vec![op(110, "A"), failed], 120);
+    assert_eq!(ann.told_of(&["sent"]), ["101 sent app 0 5", "120 sent mail 1 5"]);
 }
 
 #[test]

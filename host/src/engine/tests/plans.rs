@@ -1,9 +1,9 @@
 //! Plans: channels in order, waits, and the number of pushes that is not exceeded.
 
 use super::*;
-use crate::engine::MOST_STEPS;
 use crate::engine::event::{Instant, Value};
 use crate::engine::policy::{Draft, Importance, Itinerary, Origin, Question, Shape};
+use crate::engine::{Channel, MOST_STEPS};
 
 fn journey() -> Native {
     Native::journey([rule("A", 100), quiet("B")])
@@ -200,7 +200,7 @@ fn c1_the_route_sees_the_message_the_users_choice_and_every_channel() {
             Some(plan([(request.preferred[1], 50)]))
         });
     let mut world = world(journey).with("route", route);
-    let cheap = crate::engine::Channel { cost: 0.5, ..channel("mail", Some("email")) };
+    let cheap = Channel { cost: 0.5, ..channel("mail", Some("email")) };
     world.channels = vec![channel("app", None), cheap];
     let mut ann = world.live();
     ann.state.sent = 7;

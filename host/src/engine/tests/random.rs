@@ -108,7 +108,10 @@ pub(super) fn wild(seed: u64, faults: bool) -> World {
 fn happens(chance: &mut Chance, now: &mut i64, spread: u64, outbox: &[Outgoing]) -> Event {
     *now += chance.below(spread) as i64;
     let now = *now;
-    let mut values = vec![("mood", Value::Integer(chance.below(4) as i64))];
+    let mut values = Vec::new();
+    if chance.below(3) > 0 {
+        values.push(("mood", Value::Integer(chance.below(4) as i64)));
+    }
     if chance.below(8) > 0 {
         values.push(("node", text(chance.one(&NODES))));
     }

@@ -41,14 +41,14 @@ fn same_however_cut(seed: u64, events: usize, faults: bool) -> usize {
 
 #[test]
 fn a9_however_a_life_is_cut_into_steps_the_same_is_decided() {
-    let records: usize = (0..60).map(|seed| same_however_cut(seed, 60, seed % 2 == 0)).sum();
-    assert!(records > 3_000, "{records}");
+    let records: usize = (0..40).map(|seed| same_however_cut(seed, 60, seed % 2 == 0)).sum();
+    assert!(records > 2_000, "{records}");
 }
 
 #[test]
 fn a9_however_a_long_life_is_cut_into_steps_the_same_is_decided() {
-    let records: usize = (100..106).map(|seed| same_however_cut(seed, 800, false)).sum();
-    assert!(records > 5_000, "{records}");
+    let records: usize = (100..103).map(|seed| same_however_cut(seed, 800, false)).sum();
+    assert!(records > 2_500, "{records}");
 }
 
 #[test]

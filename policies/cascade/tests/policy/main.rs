@@ -1,0 +1,54 @@
+//! The policy, asked natively: what system C wants of it, what settings it refuses, and whether its
+//! schema says the same.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod elements;
+mod schema;
+mod settings;
+
+use nudge_cascade::Cascade;
+use nudge_guest::testing::Tester;
+use serde_json::{Value, json};
+
+/// Two push strategies: one for offers, one for all other messages.
+fn push() -> Value {
+    json!({
+        "strategies": {
+            "offer": {
+                "purpose": "bring the offer back signed",
+                "channels": ["sms", "letter"],
+                "wait": "3d",
+                "waits": { "sms": "12h" },
+                "pushes": 3,
+                "received": "confirmed",
+                "target": { "field": "segment", "any_of": ["new", "7"] }
+            },
+            "default": { "channels": ["wechat", "toutiao", "sms"] }
+        }
+    })
+}
+
+/// The settings with `value` at that JSON pointer.
+fn with(mut settings: Value, pointer: &str, value: Value) -> Value {
+    let (parent, name) = pointer.rsplit_once('/').expect("a pointer into a document");
+    let name = name.replace("~1", "/").replace("~0", "~");
+    match settings.pointer_mut(parent).expect("there is such a place") {
+        Value::Array(values) => values[name.parse::<usize>().expect("a number")] = value,
+        parent => {
+            parent.as_object_mut().expect("an object").insert(name, value);
+        }
+    }
+    settings
+}
+
+fn configured(settings: &Value) -> Tester<Cascade> {
+    Tester::new(&settings.to_string()).unwrap_or_else(|issues| panic!("{issues}"))
+}
+
+/// What is wrong with the settings, as (path, sentence); nothing, if they are accepted.
+fn issues(settings: &Value) -> Vec<(String, String)> {
+    match Tester::<Cascade>::new(&settings.to_string()) {
+        Ok(_) => Vec::new(),
+        Err(issues) => issues.iter().map(|(path, text)| (path.into(), text.into())).collect(),
+    }
+}
