@@ -69,8 +69,9 @@ impl State {
         let Some(count) = self.counters.get(label).and_then(|counters| counters.get(name)) else {
             return Some(0);
         };
-        let within = count.moments.iter().filter(|m| at.since(**m) < count.window).count();
-        u32::try_from(within).ok()
+        // In order of time: those that have left the window come first.
+        let outside = count.moments.partition_point(|m| at.since(*m) >= count.window);
+        u32::try_from(count.moments.len().saturating_sub(outside)).ok()
     }
 
     /// The moment of the user's next deadline, given the rules of a policy label: when the engine has
