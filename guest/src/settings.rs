@@ -61,6 +61,11 @@ pub fn pointer<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
 ///
 /// The first mistake that was found.
 pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Issues> {
+    // Every fresh instance reads its settings, and they were right before: the path, which takes as long
+    // again to keep track of, is for those that are not.
+    if let Ok(value) = serde_json::from_str(text) {
+        return Ok(value);
+    }
     let mut json = serde_json::Deserializer::from_str(text);
     let issue = match serde_path_to_error::deserialize(&mut json) {
         Ok(value) => match json.end() {

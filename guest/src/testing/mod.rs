@@ -2,24 +2,31 @@
 //!
 //! ```
 //! # use nudge_guest::prelude::*;
-//! # struct Anything;
-//! # impl Policy for Anything {
-//! #     const MANIFEST: Manifest = manifest!("anything", "", "{}");
+//! # struct Cart(Field<Text>, Field<f64>);
+//! # impl Policy for Cart {
+//! #     const MANIFEST: Manifest = manifest!("cart", "", "{}");
 //! #     type Settings = std::collections::BTreeMap<String, String>;
 //! #     fn configure(_: Self::Settings, needs: &mut Needs) -> Result<Self, Issues> {
-//! #         needs.event("node").text();
-//! #         Ok(Anything)
+//! #         Ok(Cart(needs.event("node").text(), needs.event("total").number()))
 //! #     }
 //! # }
-//! # impl Journey for Anything {
+//! # impl Journey for Cart {
 //! #     fn rules(&self) -> Vec<Rule> { Vec::new() }
-//! #     fn locate(&self, _: Row<'_>) -> Option<usize> { None }
-//! #     fn stalled(&self, _: usize, _: Row<'_>) -> Option<Draft> { None }
+//! #     fn locate(&self, event: Row<'_>) -> Option<usize> {
+//! #         (event.get(self.0)? == "cart").then_some(0)
+//! #     }
+//! #     fn stalled(&self, _: usize, visit: Row<'_>) -> Option<Draft> {
+//! #         (visit.get(self.1)? >= 20.0).then(|| Draft::new("full-cart"))
+//! #     }
 //! # }
 //! use nudge_guest::testing::{Tester, Values};
 //!
-//! let tester = Tester::<Anything>::new("{}").unwrap();
-//! assert_eq!(tester.locate(&Values::new().event("node", "cart")), None);
+//! let tester = Tester::<Cart>::new("{}").unwrap();
+//! assert_eq!(tester.locate(&Values::new().event("node", "cart")), Some(0));
+//! assert_eq!(tester.locate(&Values::new().event("node", "shop")), None);
+//!
+//! let draft = tester.stalled(0, &Values::new().event("total", 42.5));
+//! assert_eq!(draft, Some(Draft::new("full-cart")));
 //! ```
 
 mod values;
