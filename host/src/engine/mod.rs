@@ -3,8 +3,8 @@
 //! no clock and no source of chance, so the same inputs always give the same outputs: the live
 //! service, the replay of a log and a backtest run this one function under different clocks.
 //!
-//! Users are walked side by side ([`walk`]): each halts where a policy must be asked, and the
-//! questions of all are put in batches ([`ask`]). What a batch holds changes nothing about an answer.
+//! Users are walked side by side (`walk`): each halts where a policy must be asked, and the
+//! questions of all are put in batches (`ask`). What a batch holds changes nothing about an answer.
 
 mod ask;
 pub mod batch;
