@@ -58,10 +58,16 @@ impl Ended {
 
 /// Runs `nudge` in `folder`.
 pub fn nudge(folder: &Folder, arguments: &[&str]) -> Ended {
+    nudge_with(folder, arguments, &[])
+}
+
+/// The same with further variables in its environment.
+pub fn nudge_with(folder: &Folder, arguments: &[&str], variables: &[(&str, &str)]) -> Ended {
     let output = Command::new(env!("CARGO_BIN_EXE_nudge"))
         .args(arguments)
         .current_dir(folder.0.path())
         .env_remove("NUDGE_LOG")
+        .envs(variables.iter().copied())
         .output()
         .unwrap();
     Ended::of(output)

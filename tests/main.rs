@@ -9,9 +9,12 @@
     unreachable_pub
 )]
 
+mod author;
+mod backtest;
 mod commands;
 mod contract;
 mod demo;
+mod embed;
 mod hostile;
 mod logs;
 mod readme;

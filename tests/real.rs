@@ -5,6 +5,7 @@
 use std::io::Write as _;
 use std::path::PathBuf;
 
+use crate::backtest::is_the_difference_of_two_replays;
 use crate::commands::{Folder, nudge, root};
 
 fn log(name: &str) -> Option<PathBuf> {
@@ -51,4 +52,20 @@ fn loan_applications_as_xes() {
     if let Some(log) = log("bpic2012.xes.gz") {
         counts(&log, 262_200);
     }
+}
+
+#[test]
+fn a_backtest_of_two_thresholds_is_the_difference_of_two_replays() {
+    let Some(log) = log("loan-applications.csv.gz") else { return };
+    let text = root().join("policies/dwell/examples/loan-applications.toml");
+    let old = std::fs::read_to_string(text).unwrap();
+    let new = old.replace("threshold = \"7d\"", "threshold = \"10d\"");
+    assert_ne!(old, new);
+    let folder = Folder::new();
+    folder.put("old.toml", old);
+    folder.put("new.toml", new);
+    let found = is_the_difference_of_two_replays(&folder, log.to_str().unwrap());
+    let stalled = |side: &str| found[side]["nodes"]["O_SENT"]["stalled"].as_u64().unwrap();
+    assert_eq!(found["difference"]["nodes"]["O_SENT"]["lost"], stalled("old") - stalled("new"));
+    assert_eq!(found["difference"]["nodes"]["O_SENT"]["gained"], 0);
 }

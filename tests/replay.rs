@@ -174,7 +174,7 @@ fn a3_page_stay_is_measured_apart_from_interruption() {
 fn the_same_strategy_as_json_is_the_same_strategy() {
     let folder = folder();
     folder.put("log", Made::new(5, 60).csv());
-    let document: serde_json::Value = toml::from_str(STRATEGY).unwrap();
+    let document: serde_json::Value = toml_edit::de::from_str(STRATEGY).unwrap();
     folder.put("s.json", document.to_string());
     let digest = |file: &str| {
         nudge(&folder, &["replay", "log", "--strategy", file, "--json"]).json()["digest"].clone()

@@ -61,3 +61,14 @@ kind!(
     "package nudge:sdk; world route { export nudge:policy/route@0.1.0; }",
     "export_route"
 );
+
+pub mod tests {
+    wit_bindgen::generate!({
+        path: "../wit/0.1.0",
+        inline: "package nudge:sdk; world tests { export nudge:policy/tests@0.1.0; }",
+        world: "nudge:sdk/tests",
+        pub_export_macro: true,
+        export_macro_name: "export_tests",
+        generate_all,
+    });
+}

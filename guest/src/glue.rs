@@ -9,6 +9,7 @@ use crate::bindings::base::nudge::policy::types;
 use crate::bindings::journey::exports::nudge::policy::journey as wire_journey;
 use crate::bindings::personalise::exports::nudge::policy::personalise as wire_personalise;
 use crate::bindings::route::exports::nudge::policy::route as wire_route;
+use crate::bindings::tests::exports::nudge::policy::tests as wire_tests;
 use crate::kinds::fields;
 use crate::row::rows;
 use crate::{
@@ -20,12 +21,34 @@ pub use types::Batch;
 
 const NOWHERE: u32 = u32::MAX;
 
-/// The text's bytes, as a section holds them.
-pub const fn bytes<const N: usize>(text: &str) -> [u8; N] {
-    match text.as_bytes().first_chunk::<N>() {
-        Some(bytes) => *bytes,
-        None => [b' '; N],
+/// How many bytes the texts have.
+pub const fn length(texts: &[&str]) -> usize {
+    let mut rest = texts;
+    let mut length = 0;
+    while let [text, others @ ..] = rest {
+        length += text.len();
+        rest = others;
     }
+    length
+}
+
+/// The texts' bytes, end to end, as a section holds them.
+pub const fn bytes<const N: usize>(texts: &[&str]) -> [u8; N] {
+    let mut joined = [b' '; N];
+    let mut room: &mut [u8] = &mut joined;
+    let mut rest = texts;
+    while let [text, others @ ..] = rest {
+        let mut from = text.as_bytes();
+        while let [byte, more @ ..] = from {
+            let here = room;
+            let Some((slot, behind)) = here.split_first_mut() else { return joined };
+            *slot = *byte;
+            room = behind;
+            from = more;
+        }
+        rest = others;
+    }
+    joined
 }
 
 /// The configured policy of this instance.
@@ -51,11 +74,7 @@ pub fn configure<P: Policy>(
     slot: &OnceLock<P>,
     settings: &str,
 ) -> Result<wire::Setup, Vec<types::Issue>> {
-    #[cfg(target_family = "wasm")]
-    std::panic::set_hook(Box::new(|panic| {
-        use crate::bindings::base::nudge::policy::log;
-        log::line(log::Level::Error, &panic.to_string());
-    }));
+    last_words();
     let (made, setup) = made::<P>(settings)?;
     if slot.set(made).is_err() {
         return Err(vec![types::Issue {
@@ -64,6 +83,36 @@ pub fn configure<P: Policy>(
         }]);
     }
     Ok(setup)
+}
+
+/// A panic's message goes to the host before the trap does.
+fn last_words() {
+    #[cfg(target_family = "wasm")]
+    std::panic::set_hook(Box::new(|panic| {
+        use crate::bindings::base::nudge::policy::log;
+        log::line(log::Level::Error, &panic.to_string());
+    }));
+}
+
+/// A test of [`tests!`](crate::tests): its name, and what it does.
+pub type Test = (&'static str, fn());
+
+pub fn test_names(tests: &[Test]) -> Vec<String> {
+    tests.iter().map(|(name, _)| (*name).to_owned()).collect()
+}
+
+pub fn run_test(tests: &[Test], test: u32) -> Result<(), wire_tests::Failure> {
+    last_words();
+    match tests.get(test as usize) {
+        Some((_, run)) => {
+            run();
+            Ok(())
+        }
+        None => Err(wire_tests::Failure {
+            message: format!("there is no test {test}"),
+            place: String::new(),
+        }),
+    }
 }
 
 pub fn made<P: Policy>(settings: &str) -> Result<(P, wire::Setup), Vec<types::Issue>> {
@@ -369,6 +418,23 @@ mod tests {
         let manifest = describe::<Even>();
         assert_eq!((&*manifest.name, &*manifest.settings_schema), ("even", "{}"));
         assert_eq!(manifest.version, env!("CARGO_PKG_VERSION"));
-        assert_eq!(bytes::<3>("abc"), *b"abc");
+        const TEXTS: &[&str] = &["ab", "", "cé"];
+        assert_eq!(
+            (length(TEXTS), &bytes::<5>(TEXTS)),
+            (5, "abcé".as_bytes().first_chunk().unwrap())
+        );
+    }
+
+    #[test]
+    fn a_test_is_run_by_its_index() {
+        fn well() {}
+        fn badly() {
+            assert_eq!(1 + 1, 3, "arithmetic");
+        }
+        let tests: &[Test] = &[("well", well), ("badly", badly)];
+        assert_eq!(test_names(tests), ["well", "badly"]);
+        assert!(run_test(tests, 0).is_ok());
+        assert!(std::panic::catch_unwind(|| run_test(tests, 1)).is_err());
+        assert_eq!(run_test(tests, 2).unwrap_err().message, "there is no test 2");
     }
 }

@@ -51,10 +51,13 @@
 //! [`testing`] configures a policy and asks it, without a sandbox.
 
 #[doc(hidden)]
+pub mod bench;
+#[doc(hidden)]
 pub mod bindings;
 mod embed;
 #[doc(hidden)]
 pub mod glue;
+pub mod guide;
 mod kinds;
 mod needs;
 mod row;
@@ -132,18 +135,32 @@ macro_rules! export {
         // Readable without running the module.
         #[cfg(target_family = "wasm")]
         const _: () = {
-            const TEXT: &str = concat!(
-                "title: ", env!("CARGO_PKG_DESCRIPTION"),
-                "\nversion: ", env!("CARGO_PKG_VERSION"),
+            const MANIFEST: $crate::Manifest = <$policy as $crate::Policy>::MANIFEST;
+            const TEXTS: &[&str] = &[
+                "name: ", MANIFEST.name,
+                "\ntitle: ", MANIFEST.title,
+                "\nversion: ", MANIFEST.version,
                 "\nauthor: ", env!("CARGO_PKG_AUTHORS"),
                 "\nlicence: ", env!("CARGO_PKG_LICENSE"),
                 "\nsource: ", env!("CARGO_PKG_REPOSITORY"), "\n",
-            );
+            ];
             #[allow(unsafe_code)]
             #[unsafe(link_section = "nudge-metadata")]
             #[used]
-            static METADATA: [u8; TEXT.len()] = $crate::glue::bytes(TEXT);
+            static METADATA: [u8; $crate::glue::length(TEXTS)] = $crate::glue::bytes(TEXTS);
+
+            const SCHEMA: &[&str] = &[MANIFEST.settings_schema];
+            #[allow(unsafe_code)]
+            #[unsafe(link_section = "nudge-settings-schema")]
+            #[used]
+            static SETTINGS_SCHEMA: [u8; $crate::glue::length(SCHEMA)] = $crate::glue::bytes(SCHEMA);
         };
+        // What `nudge policy bench` calls to have something to compare the sandbox with.
+        #[cfg(not(target_family = "wasm"))]
+        #[doc(hidden)]
+        pub fn __nudge_bench() -> ::std::process::ExitCode {
+            $crate::bench::main::<$policy>(&[$($crate::__asker!($policy, $kind)),+])
+        }
     };
 }
 
@@ -232,6 +249,69 @@ macro_rules! __export_kind {
         compile_error!(concat!(
             "`", stringify!($other), "` is no kind of policy: use journey, audience, personalise or route"
         ));
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __asker {
+    ($policy:ty, journey) => {
+        $crate::bench::journey::<$policy>
+    };
+    ($policy:ty, audience) => {
+        $crate::bench::audience::<$policy>
+    };
+    ($policy:ty, personalise) => {
+        $crate::bench::personalise::<$policy>
+    };
+    ($policy:ty, route) => {
+        $crate::bench::route::<$policy>
+    };
+}
+
+/// Tests that run in WebAssembly: `nudge policy test` runs each in an instance of its own, under the
+/// limits of production. The same functions are ordinary tests for `cargo test`.
+///
+/// They become part of the component, so they stand in a module that only tests have; see the
+/// [guide](guide).
+///
+/// ```
+/// nudge_guest::tests! {
+///     fn one_and_one_make_two() {
+///         assert_eq!(1 + 1, 2);
+///     }
+/// }
+/// # fn main() {}
+/// ```
+#[macro_export]
+macro_rules! tests {
+    ($($(#[$attribute:meta])* fn $name:ident() $body:block)+) => {
+        $(
+            $(#[$attribute])*
+            #[cfg_attr(not(target_family = "wasm"), test)]
+            fn $name() $body
+        )+
+
+        #[cfg(target_family = "wasm")]
+        const _: () = {
+            static TESTS: &[$crate::glue::Test] = &[$((stringify!($name), $name)),+];
+
+            struct Exports;
+            impl $crate::bindings::tests::exports::nudge::policy::tests::Guest for Exports {
+                fn names() -> ::std::vec::Vec<::std::string::String> {
+                    $crate::glue::test_names(TESTS)
+                }
+                fn run(
+                    test: u32,
+                ) -> ::std::result::Result<
+                    (),
+                    $crate::bindings::tests::exports::nudge::policy::tests::Failure,
+                > {
+                    $crate::glue::run_test(TESTS, test)
+                }
+            }
+            $crate::bindings::tests::export_tests!(Exports with_types_in $crate::bindings::tests);
+        };
     };
 }
 

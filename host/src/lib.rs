@@ -4,42 +4,33 @@
 //! function, [`Engine::step`](engine::Engine::step), which asks a tenant's policies what to do. The
 //! policies run in the [`sandbox`]; the engine neither knows nor cares.
 //!
-//! ```no_run
-//! use nudge::engine::event::{Event, Fields, Instant, Value, What};
-//! use nudge::engine::{Engine, State, Turn};
-//! use nudge::sandbox::{Compiler, Limits, Sandbox};
+//! A [`Host`] puts it to work inside a program of yours. This is `host/examples/embed.rs`, whole:
 //!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let sandbox = Sandbox::new(Limits::default(), Compiler::Here)?;
-//! let loaded = nudge::strategy::load("strategy.toml".as_ref(), &sandbox)?;
-//! let engine = Engine::new(loaded.strategy);
-//!
-//! let fields = Fields::from_iter([("node".into(), Value::Text("cart".into()))]);
-//! let what = What::Operation { name: "added".into(), fields };
-//! let event = Event { user: "ada".into(), at: Instant(1_772_438_400_000), what };
-//!
-//! let turn = Turn { user: "ada".into(), state: State::default(), inputs: vec![event] };
-//! for advance in engine.step(vec![turn], Instant(1_772_438_400_000))? {
-//!     println!("{} has to be looked at again at {:?}", advance.user, advance.due);
-//!     println!("{} messages are to be sent", advance.outbox.len());
-//! }
-//! # Ok(())
-//! # }
+//! ```
+#![doc = include_str!("../examples/embed.rs")]
 //! ```
 //!
-//! The rooms: [`engine`] decides, [`sandbox`] evaluates, [`strategy`] reads what a tenant wrote,
-//! [`ingest`] reads events, [`replay`] runs them through the engine in virtual time, [`channel`] and
-//! [`deliver`] reach people, [`clock`] says what time it is, [`standard`] has the policies that come
-//! with the binary, [`demo`] shows it all, and [`cli`] is the command line.
+//! The rooms that are open to you: [`engine`] decides, [`sandbox`] evaluates, [`strategy`] reads what a
+//! tenant wrote, [`ingest`] reads events from files, [`replay`] runs them through the engine in virtual
+//! time, [`channel`] is how people are reached, and [`clock`] says what time it is. How to write policies
+//! is in the documentation of `nudge-guest`.
 
+mod backtest;
 pub mod channel;
+#[doc(hidden)]
 pub mod cli;
 pub mod clock;
-pub mod deliver;
+#[doc(hidden)]
 pub mod demo;
 pub mod engine;
+mod host;
 pub mod ingest;
+mod kit;
+mod page;
 pub mod replay;
 pub mod sandbox;
+#[doc(hidden)]
 pub mod standard;
 pub mod strategy;
+
+pub use host::{Host, Step};

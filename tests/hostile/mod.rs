@@ -5,6 +5,7 @@
 mod admission;
 mod answers;
 mod appetite;
+mod audience;
 mod batches;
 mod compiler;
 mod garbage;

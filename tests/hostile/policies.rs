@@ -148,7 +148,7 @@ fn world(kind: &str) -> String {
     )
 }
 
-fn resolved(contract: &str, world: &str) -> (Resolve, WorldId) {
+pub fn resolved(contract: &str, world: &str) -> (Resolve, WorldId) {
     let mut resolve = Resolve::default();
     resolve.push_str("policy.wit", contract).expect("a contract");
     let package = resolve.push_str("world.wit", world).expect("a world");
@@ -157,7 +157,7 @@ fn resolved(contract: &str, world: &str) -> (Resolve, WorldId) {
 }
 
 /// Makes a component of a core module. Nothing is validated here: that is the sandbox's business.
-fn componentise(mut module: Vec<u8>, resolve: &Resolve, world: WorldId) -> Vec<u8> {
+pub fn componentise(mut module: Vec<u8>, resolve: &Resolve, world: WorldId) -> Vec<u8> {
     embed_component_metadata(&mut module, resolve, world, StringEncoding::UTF8)
         .expect("a world fits in a section");
     let encoder = ComponentEncoder::default().module(&module).expect("a module of that world");

@@ -45,6 +45,29 @@ fn no_name_and_too_long_a_name() {
 }
 
 #[test]
+fn a_version_a_title_and_a_schema_that_are_none() {
+    let version = |version: &str| {
+        let data = format!("(data (i32.const 0xa10) {version:?})");
+        described(&(data + &words(at::MANIFEST + 12, &[version.len() as u32])))
+    };
+    for wrong in ["1.0", "v1.0.0", "01.0.0", ""] {
+        let reason =
+            format!("{wrong:?} is no version: write it like \"1.0.0\", a semantic version");
+        assert_eq!(version(wrong), answer("describe", &reason));
+    }
+    for title in [0, 3 << 10] {
+        let refusal = described(&words(at::MANIFEST + 16, &[0x2000, title])).to_string();
+        assert!(refusal.contains("is no title") && refusal.len() < 1_000, "{refusal}");
+    }
+    let schema = |schema: &str| {
+        let data = format!("(data (i32.const 0xa30) {schema:?})");
+        described(&(data + &words(at::MANIFEST + 28, &[schema.len() as u32]))).to_string()
+    };
+    assert!(schema("[]").contains("the settings schema is no JSON object"));
+    assert!(schema("{").contains("the settings schema is no JSON: EOF"));
+}
+
+#[test]
 fn too_many_needs() {
     let more = words(at::SETUP, &[0, at::NEED, 65]);
     let reason = "65 needs and 0 counters, and at most 64 and 16 are allowed";

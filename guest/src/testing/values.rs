@@ -57,13 +57,18 @@ impl Values {
         self.with("channel", name, value)
     }
 
-    fn with(mut self, origin: &'static str, name: &str, value: impl Into<Value>) -> Values {
+    pub(crate) fn with(
+        mut self,
+        origin: &'static str,
+        name: &str,
+        value: impl Into<Value>,
+    ) -> Values {
         self.values.insert((origin, name.to_owned()), value.into());
         self
     }
 
     /// A batch of this row alone, with the fields that `question` asks for.
-    pub(super) fn batch(&self, needs: &[wire::Need], question: wire::Questions) -> types::Batch {
+    pub(crate) fn batch(&self, needs: &[wire::Need], question: wire::Questions) -> types::Batch {
         let columns = needs.iter().map(|need| self.column(need, question)).collect();
         types::Batch { rows: 1, at: vec![self.at], columns }
     }
@@ -81,7 +86,14 @@ impl Values {
             wire::Origin::Counter => "counter",
             wire::Origin::Channel => "channel",
         };
+        // What the host counts is 0 where nothing was counted.
+        let counted = match need.origin {
+            wire::Origin::Counter => true,
+            wire::Origin::Channel => !need.name.ends_with("/last-feedback"),
+            wire::Origin::Event | wire::Origin::Profile | wire::Origin::Visit => false,
+        };
         let value = self.values.get(&(origin, need.name.clone()));
+        let value = value.or(counted.then_some(&Value::Integer(0)));
         let (there, values) = match need.shape {
             wire::Shape::Text => {
                 let text = value.map(Value::to_string);
@@ -206,6 +218,9 @@ mod tests {
         let counter = needs.counter("login", 1_000).integer();
         let channel = needs.channel("sms", "sent").integer();
         let other = needs.profile("y").integer();
+        let none = needs.counter("logout", 1_000).integer();
+        let never = needs.channel("app", "sent").integer();
+        let last = needs.channel("app", "last-feedback").moment();
         let values = Values::new()
             .at(Moment(-5))
             .event("x", 1)
@@ -219,5 +234,7 @@ mod tests {
         assert_eq!(row.get(visit), Some(Moment(3)));
         let integers = [event, profile, counter, channel, other].map(|field| row.get(field));
         assert_eq!(integers, [Some(1), Some(2), Some(4), Some(5), None]);
+        let counted = [none, never].map(|field| row.get(field));
+        assert_eq!((counted, row.get(last)), ([Some(0); 2], None), "nothing counted is 0");
     }
 }

@@ -1,10 +1,14 @@
 //! Channels: the ways to reach people. The only room that names a provider; each has a file here, or
-//! is an embedder's own. A channel is handed one attempt at a time and says what became of it.
+//! is an embedder's own. A channel is handed one attempt at a time and says what became of it, which
+//! comes back as a receipt: an event again.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use crate::engine::Outgoing;
+use crate::engine::event::{Event, Grade, Instant, Receipt, Shows, What};
 
 /// A way to reach people.
 pub trait Channel: Send + Sync {
@@ -27,4 +31,96 @@ pub enum Outcome {
     Accepted,
     /// It will not arrive on this channel.
     Failed,
+}
+
+/// The channels of a host, by name.
+#[derive(Clone, Default)]
+pub(crate) struct Channels(BTreeMap<String, Arc<dyn Channel>>);
+
+impl Channels {
+    /// Adds a channel; one of the same name makes way for it.
+    pub(crate) fn add(&mut self, channel: impl Channel + 'static) {
+        self.0.insert(channel.name().to_owned(), Arc::new(channel));
+    }
+
+    /// Makes an attempt, and gives the receipt for it. An attempt on a channel that there is not has
+    /// failed.
+    pub(crate) async fn send(&self, outgoing: &Outgoing, now: Instant) -> Event {
+        let outcome = match self.0.get(&*outgoing.channel) {
+            Some(channel) => channel.send(outgoing).await,
+            None => {
+                tracing::warn!(channel = &*outgoing.channel, "there is no such channel");
+                Outcome::Failed
+            }
+        };
+        let shows = match outcome {
+            Outcome::Accepted => Shows::Grade(Grade::Accepted),
+            Outcome::Failed => Shows::Failed,
+        };
+        let receipt = Receipt { tracking: outgoing.tracking.clone(), shows };
+        Event { user: outgoing.user.clone(), at: now, what: What::Receipt(receipt) }
+    }
+}
+
+impl std::fmt::Debug for Channels {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::event::Fields;
+    use crate::engine::policy::{Content, Importance};
+
+    struct Always(&'static str, Outcome);
+
+    impl Channel for Always {
+        fn name(&self) -> &str {
+            self.0
+        }
+
+        fn send<'a>(&'a self, _: &'a Outgoing) -> Sending<'a> {
+            Box::pin(std::future::ready(self.1))
+        }
+    }
+
+    fn outgoing(channel: &str) -> Outgoing {
+        let content = Content {
+            title: String::new(),
+            body: String::new(),
+            link: None,
+            features: Fields::default(),
+        };
+        Outgoing {
+            tracking: "t".into(),
+            send_key: "k".into(),
+            message: "m".into(),
+            user: "u".into(),
+            channel: channel.into(),
+            importance: Importance::Normal,
+            at: Instant(1),
+            content,
+        }
+    }
+
+    #[test]
+    fn an_outcome_comes_back_as_a_receipt_of_the_attempt() {
+        let mut channels = Channels::default();
+        channels.add(Always("good", Outcome::Accepted));
+        channels.add(Always("bad", Outcome::Failed));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let expected = [
+            ("good", Shows::Grade(Grade::Accepted)),
+            ("bad", Shows::Failed),
+            ("none", Shows::Failed),
+        ];
+        for (channel, shows) in expected {
+            let event = runtime.block_on(channels.send(&outgoing(channel), Instant(7)));
+            let receipt = Receipt { tracking: "t".into(), shows };
+            let want = Event { user: "u".into(), at: Instant(7), what: What::Receipt(receipt) };
+            assert_eq!(event, want, "{channel}");
+        }
+    }
 }

@@ -1,8 +1,12 @@
 //! The command line: one file for each subcommand. Together with `main` the only place that prints.
 
+mod backtest;
 mod compile;
 mod demo;
+mod logs;
 mod output;
+mod picture;
+mod policy;
 mod replay;
 
 use std::process::ExitCode;
@@ -24,6 +28,10 @@ enum Command {
     Demo(demo::Arguments),
     /// Run a strategy over recorded events in virtual time
     Replay(replay::Arguments),
+    /// Run two strategies over the same recorded events, and show who would get something else
+    Backtest(backtest::Arguments),
+    /// Write, build, test and measure a policy
+    Policy(policy::Arguments),
     /// Compile the component on standard input, within bounds, to code on standard output
     #[command(hide = true)]
     Compile,
@@ -46,6 +54,8 @@ pub fn run() -> ExitCode {
     let done = match arguments.command {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
+        Command::Backtest(arguments) => backtest::run(&arguments),
+        Command::Policy(arguments) => policy::run(&arguments),
         Command::Compile => compile::run(),
     };
     match done {

@@ -6,13 +6,13 @@ mod people;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::channel::{self, Channel, Sending};
+use crate::channel::{Channel, Outcome, Sending};
 use crate::clock::{Clock as _, Manual};
-use crate::deliver::Channels;
 use crate::engine::event::{Event, Instant, Millis};
-use crate::engine::{Engine, HostFailure, Outgoing, Record, State, Turn};
+use crate::engine::{HostFailure, Outgoing, Record};
+use crate::host::Host;
 use crate::replay::{Counting, Report};
 use crate::sandbox::Sandbox;
 use crate::strategy::{self, LoadError};
@@ -91,29 +91,28 @@ pub async fn run(
 ) -> Result<Sum, DemoError> {
     let strategy = strategy::parse(Path::new("demo"), STRATEGY, sandbox)?.strategy;
     let costs = strategy.channels().iter().map(|channel| (channel.name.clone(), channel.cost));
-    let counting = Counting::new(costs, None::<std::io::Sink>);
-    let mut world = World::new(setting);
-    let crowd = Arc::clone(&world.people);
-    let mut channels = Channels::default();
+    let mut counting = Counting::new(costs, None::<std::io::Sink>);
+    let world = Arc::new(Mutex::new(World::new(setting)));
+    let clock = Arc::new(Manual::new(START));
+    let mut host = Host::new(strategy).with_clock(clock.clone());
     for (name, _) in people::CHANNELS {
-        channels.add(Simulated { name, people: Arc::clone(&crowd) });
+        host = host.with_channel(Simulated { name, world: world.clone(), clock: clock.clone() });
     }
-    let mut host = Host {
-        engine: Engine::new(strategy),
-        channels,
-        states: BTreeMap::new(),
-        due: BTreeMap::new(),
-        counting,
-    };
-    let clock = Manual::new(START);
     let end = START.plus(Millis(setting.days * 86_400_000));
     while clock.now() < end {
         let now = clock.advance(STRIDE);
         tell(Told::Time(now)).map_err(DemoError::Told)?;
-        let events = world.until(now);
-        host.step(events, now, &mut world, &mut tell).await?;
+        let events = locked(&world).until(now);
+        events.into_iter().for_each(|event| host.ingest(event));
+        let step = host.step().await?;
+        for advance in &step.advances {
+            counting.take(advance).map_err(DemoError::Told)?;
+        }
+        let told = |record: &Record| tell(Told::Decided(record));
+        step.records().into_iter().try_for_each(told).map_err(DemoError::Told)?;
     }
-    let (report, digest) = host.counting.finish().map_err(DemoError::Told)?;
+    let (report, digest) = counting.finish().map_err(DemoError::Told)?;
+    let world = locked(&world);
     Ok(Sum {
         report,
         digest,
@@ -124,6 +123,11 @@ pub async fn run(
     })
 }
 
+/// A panic leaves nothing half done in the world.
+fn locked(world: &Mutex<World>) -> MutexGuard<'_, World> {
+    world.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// How many sign when nobody is messaged.
 fn alone(setting: Setting) -> u64 {
     let mut world = World::new(setting);
@@ -131,58 +135,11 @@ fn alone(setting: Setting) -> u64 {
     world.signed()
 }
 
-/// The least host there is: states and timers in memory.
-struct Host {
-    engine: Engine,
-    channels: Channels,
-    states: BTreeMap<Arc<str>, State>,
-    due: BTreeMap<Arc<str>, Instant>,
-    counting: Counting<std::io::Sink>,
-}
-
-impl Host {
-    /// One step: whoever has events or a timer that is due has a turn; what is to be sent is sent.
-    async fn step(
-        &mut self,
-        events: BTreeMap<Arc<str>, Vec<Event>>,
-        now: Instant,
-        world: &mut World,
-        tell: &mut impl FnMut(Told<'_>) -> std::io::Result<()>,
-    ) -> Result<(), DemoError> {
-        let mut turns = events;
-        for (user, due) in &self.due {
-            if *due <= now && !turns.contains_key(user) {
-                turns.insert(user.clone(), Vec::new());
-            }
-        }
-        let turn = |(user, inputs): (Arc<str>, Vec<Event>)| {
-            let state = self.states.remove(&user).unwrap_or_default();
-            Turn { user, state, inputs }
-        };
-        let turns = turns.into_iter().map(turn).collect();
-        let mut told = Vec::new();
-        for advance in self.engine.step(turns, now)? {
-            self.counting.take(&advance).map_err(DemoError::Told)?;
-            told.extend(advance.trace);
-            match advance.due {
-                Some(due) => self.due.insert(advance.user.clone(), due),
-                None => self.due.remove(&advance.user),
-            };
-            self.states.insert(advance.user, advance.state);
-            for outgoing in &advance.outbox {
-                let receipt = self.channels.send(outgoing, now).await;
-                world.sent(outgoing, receipt, now);
-            }
-        }
-        told.sort_by_key(|record| record.at);
-        told.iter().try_for_each(|record| tell(Told::Decided(record))).map_err(DemoError::Told)
-    }
-}
-
 /// A channel to simulated people. It takes everything, but for an address now and then.
 struct Simulated {
     name: &'static str,
-    people: Arc<Mutex<BTreeMap<Arc<str>, Person>>>,
+    world: Arc<Mutex<World>>,
+    clock: Arc<Manual>,
 }
 
 impl Channel for Simulated {
@@ -191,19 +148,14 @@ impl Channel for Simulated {
     }
 
     fn send<'a>(&'a self, outgoing: &'a Outgoing) -> Sending<'a> {
-        Box::pin(async move {
-            let mut people = self.people.lock().unwrap_or_else(PoisonError::into_inner);
-            match people.get_mut(&outgoing.user).map(Person::unreachable) {
-                Some(false) => channel::Outcome::Accepted,
-                Some(true) | None => channel::Outcome::Failed,
-            }
-        })
+        let outcome = locked(&self.world).sent(outgoing, self.clock.now());
+        Box::pin(std::future::ready(outcome))
     }
 }
 
 /// All people, and what is going to happen to them.
 struct World {
-    people: Arc<Mutex<BTreeMap<Arc<str>, Person>>>,
+    people: BTreeMap<Arc<str>, Person>,
     ahead: BinaryHeap<Reverse<Ahead>>,
     order: u64,
     events: u64,
@@ -241,7 +193,7 @@ impl Ord for Ahead {
 impl World {
     fn new(setting: Setting) -> World {
         let mut world = World {
-            people: Arc::default(),
+            people: BTreeMap::new(),
             ahead: BinaryHeap::new(),
             order: 0,
             events: 0,
@@ -251,8 +203,7 @@ impl World {
             let mut person = Person::new(setting.seed, number);
             let arrival = person.arrival(START);
             world.plan(arrival, person.id.clone(), Happening::Plan(0, Plan::Open));
-            let mut people = world.people.lock().unwrap_or_else(PoisonError::into_inner);
-            people.insert(person.id.clone(), person);
+            world.people.insert(person.id.clone(), person);
         }
         world
     }
@@ -262,25 +213,22 @@ impl World {
         self.ahead.push(Reverse(Ahead { at, order: self.order, user, happening }));
     }
 
-    /// Lets happen what is ahead up to `now`, and gives the events of it by user.
-    fn until(&mut self, now: Instant) -> BTreeMap<Arc<str>, Vec<Event>> {
-        let mut events: BTreeMap<Arc<str>, Vec<Event>> = BTreeMap::new();
+    /// Lets happen what is ahead up to `now`, and gives the events of it.
+    fn until(&mut self, now: Instant) -> Vec<Event> {
+        let mut events = Vec::new();
         while self.ahead.peek().is_some_and(|Reverse(ahead)| ahead.at <= now) {
             let Some(Reverse(ahead)) = self.ahead.pop() else { break };
-            let people = Arc::clone(&self.people);
-            let mut people = people.lock().unwrap_or_else(PoisonError::into_inner);
-            let Some(person) = people.get_mut(&ahead.user) else { continue };
-            let theirs = events.entry(ahead.user.clone()).or_default();
+            let Some(person) = self.people.get_mut(&ahead.user) else { continue };
             if matches!(ahead.happening, Happening::Plan(0, Plan::Open)) {
                 let user = ahead.user.clone();
-                theirs.push(Event { user, at: ahead.at, what: person.profile() });
+                events.push(Event { user, at: ahead.at, what: person.profile() });
             }
             if matches!(ahead.happening, Happening::Receipt(_)) {
                 self.receipts += 1;
             }
             let outcome = person.happens(ahead.at, ahead.happening);
             self.events += outcome.events.len() as u64;
-            theirs.extend(outcome.events);
+            events.extend(outcome.events);
             for (at, happening) in outcome.then {
                 self.plan(at, ahead.user.clone(), happening);
             }
@@ -288,23 +236,22 @@ impl World {
         events
     }
 
-    /// An attempt was made: its receipt comes back, and its person makes of it what they will.
-    fn sent(&mut self, outgoing: &Outgoing, receipt: Event, now: Instant) {
-        let people = Arc::clone(&self.people);
-        let mut people = people.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(person) = people.get_mut(&outgoing.user) else { return };
-        let crate::engine::event::What::Receipt(receipt) = receipt.what else { return };
-        let failed = receipt.shows == crate::engine::event::Shows::Failed;
-        self.plan(now, outgoing.user.clone(), Happening::Receipt(receipt));
-        if !failed {
-            for (at, happening) in person.gets(now, &outgoing.channel, &outgoing.tracking) {
-                self.plan(at, outgoing.user.clone(), happening);
-            }
+    /// An attempt is made: its person makes of it what they will.
+    fn sent(&mut self, outgoing: &Outgoing, now: Instant) -> Outcome {
+        let Some(person) = self.people.get_mut(&outgoing.user) else { return Outcome::Failed };
+        // The channel's own word is an event, too.
+        self.receipts += 1;
+        self.events += 1;
+        if person.unreachable() {
+            return Outcome::Failed;
         }
+        for (at, happening) in person.gets(now, &outgoing.channel, &outgoing.tracking) {
+            self.plan(at, outgoing.user.clone(), happening);
+        }
+        Outcome::Accepted
     }
 
     fn signed(&self) -> u64 {
-        let people = self.people.lock().unwrap_or_else(PoisonError::into_inner);
-        people.values().filter(|person| person.done).count() as u64
+        self.people.values().filter(|person| person.done).count() as u64
     }
 }

@@ -13,10 +13,10 @@ use super::strategy::{Strategy, available};
 use super::walk::{Answer, Ask, Walk};
 
 /// The profile field with the user's locale, a BCP 47 tag.
-const LOCALE: &str = "locale";
+pub(super) const LOCALE: &str = "locale";
 
 /// The profile field with the user's own choice of channels, most wanted first, commas between.
-const CHANNELS: &str = "channels";
+pub(super) const CHANNELS: &str = "channels";
 
 /// Answers to questions of one kind to one policy, in order.
 pub(super) fn put(
@@ -86,6 +86,8 @@ fn asked(
             let steps: Vec<_> = rows.iter().map(Row::judge).collect();
             policy.judge(&steps, &batch)?.into_iter().map(Answer::Judge).collect()
         }
+        // No walk asks about groups or campaigns.
+        Question::Classify | Question::Qualify | Question::Compose => Vec::new(),
     };
     // A walk without an answer would be left in the middle of what it was at.
     if answers.len() != rows.len() {

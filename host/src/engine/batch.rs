@@ -25,12 +25,12 @@ impl Batch {
 
     /// The fields that `question` asks of these rows.
     #[must_use]
-    pub fn of(rows: &[Source<'_>], setup: &Setup, question: Question) -> Batch {
+    pub fn of(rows: &[impl Row], setup: &Setup, question: Question) -> Batch {
         let column = |need: &Need| {
             if need.asked.has(question) { Column::of(rows, need) } else { Column::default() }
         };
         Batch {
-            at: rows.iter().map(|row| row.at.0).collect(),
+            at: rows.iter().map(|row| row.at().0).collect(),
             columns: setup.needs.iter().map(column).collect(),
         }
     }
@@ -69,6 +69,14 @@ pub enum Values {
 }
 
 /// Where a row's values come from.
+pub trait Row {
+    /// The moment that the row is about.
+    fn at(&self) -> Instant;
+    /// What there is for a need.
+    fn find(&self, need: &Need) -> Option<Found<'_>>;
+}
+
+/// A row about a user, their event or their visit.
 #[derive(Clone, Copy, Debug)]
 pub struct Source<'a> {
     /// The moment that the row is about.
@@ -84,15 +92,24 @@ pub struct Source<'a> {
 }
 
 /// A value on its way into a column.
-enum Found<'a> {
+#[derive(Clone, Copy, Debug)]
+pub enum Found<'a> {
+    /// A field's value.
     Stored(&'a Value),
+    /// A text that the host knows.
     Text(&'a str),
+    /// A number that the host counted.
     Integer(i64),
+    /// A moment that the host noted.
     Instant(Instant),
 }
 
-impl<'a> Source<'a> {
-    fn find(&self, need: &Need) -> Option<Found<'a>> {
+impl Row for Source<'_> {
+    fn at(&self) -> Instant {
+        self.at
+    }
+
+    fn find(&self, need: &Need) -> Option<Found<'_>> {
         match need.origin {
             Origin::Event => match self.event {
                 Some((name, _)) if &*need.name == "name" => Some(Found::Text(name)),
@@ -118,7 +135,9 @@ impl<'a> Source<'a> {
             }
         }
     }
+}
 
+impl<'a> Source<'a> {
     fn fact(&self, visit: &'a Visit, name: &str) -> Option<Found<'a>> {
         let millis = |millis: u64| Found::Integer(i64::try_from(millis).unwrap_or(i64::MAX));
         match name {
@@ -141,7 +160,7 @@ pub const VISIT_FACTS: [&str; 6] =
 pub const CHANNEL_FACTS: [&str; 4] = ["sent", "feedback", "first-feedback", "last-feedback"];
 
 impl Column {
-    fn of(rows: &[Source<'_>], need: &Need) -> Column {
+    fn of(rows: &[impl Row], need: &Need) -> Column {
         let mut absent = Absent::default();
         let values = match need.shape {
             Shape::Text => {
@@ -157,10 +176,10 @@ impl Column {
                 }
                 Values::Text { text, ends }
             }
-            Shape::Integer => Values::Integer(absent.fill(rows, need, Found::integer)),
-            Shape::Number => Values::Number(absent.fill(rows, need, Found::number)),
-            Shape::Flag => Values::Flag(absent.fill(rows, need, Found::flag)),
-            Shape::Instant => Values::Instant(absent.fill(rows, need, Found::instant)),
+            Shape::Integer => Values::Integer(absent.fill(rows, need, |found| found.integer())),
+            Shape::Number => Values::Number(absent.fill(rows, need, |found| found.number())),
+            Shape::Flag => Values::Flag(absent.fill(rows, need, |found| found.flag())),
+            Shape::Instant => Values::Instant(absent.fill(rows, need, |found| found.instant())),
         };
         Column { absent: absent.0, values }
     }
@@ -178,13 +197,13 @@ impl Absent {
         }
     }
 
-    fn fill<'a, T: Default>(
+    fn fill<R: Row, T: Default>(
         &mut self,
-        rows: &[Source<'a>],
+        rows: &[R],
         need: &Need,
-        value: impl Fn(Found<'a>) -> Option<T>,
+        value: impl Fn(Found<'_>) -> Option<T>,
     ) -> Vec<T> {
-        let cell = |(at, row): (usize, &Source<'a>)| {
+        let cell = |(at, row): (usize, &R)| {
             row.find(need).and_then(&value).unwrap_or_else(|| {
                 self.mark(at, rows.len());
                 T::default()

@@ -16,6 +16,7 @@ mod state;
 mod strategy;
 mod trace;
 mod walk;
+mod words;
 
 #[cfg(test)]
 mod tests;
@@ -112,6 +113,12 @@ impl Engine {
     #[must_use]
     pub fn strategy(&self) -> &Strategy {
         &self.strategy
+    }
+
+    /// When the engine has to look at a user with this state again even if nothing happens.
+    #[must_use]
+    pub fn due(&self, state: &State) -> Option<Instant> {
+        state.next_due(|label| self.strategy.rules(label))
     }
 
     /// Lets every user's turn take place: their inputs in order of time, their deadlines in between,

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::batch::Batch;
-use super::event::{Fields, Grade, Instant, Millis};
+use super::event::Millis;
+pub use super::words::*;
 
 /// A configured policy. An answer about a row depends on that row and on the settings alone.
 ///
@@ -120,6 +121,19 @@ pub struct Kinds {
     pub route: bool,
 }
 
+impl std::fmt::Display for Kinds {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let all = [
+            (self.journey, "journey"),
+            (self.audience, "audience"),
+            (self.personalise, "personalise"),
+            (self.route, "route"),
+        ];
+        let kinds: Vec<&str> = all.iter().filter(|(is, _)| *is).map(|(_, kind)| *kind).collect();
+        f.write_str(&kinds.join(", "))
+    }
+}
+
 /// What a policy wants to see.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Setup {
@@ -186,6 +200,29 @@ pub enum Question {
     Plan,
     /// Whether a message was received.
     Judge,
+    /// Which groups a record belongs to.
+    Classify,
+    /// Whether a member meets a campaign's push standard.
+    Qualify,
+    /// What campaign parameters make.
+    Compose,
+}
+
+impl Question {
+    /// The contract's word for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Question::Locate => "locate",
+            Question::Stalled => "stalled",
+            Question::Render => "render",
+            Question::Plan => "plan",
+            Question::Judge => "judge",
+            Question::Classify => "classify",
+            Question::Qualify => "qualify",
+            Question::Compose => "compose",
+        }
+    }
 }
 
 /// A set of questions.
@@ -258,160 +295,4 @@ pub enum Basis {
     Sum,
     /// Whichever is longer.
     Either,
-}
-
-/// How much a message matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Importance {
-    /// It can wait.
-    Low,
-    /// As most do.
-    Normal,
-    /// More than most.
-    High,
-    /// Now.
-    Urgent,
-}
-
-/// A message that a policy wants sent.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Draft {
-    /// Key of the message in the tenant's contents.
-    pub message: Arc<str>,
-    /// How much it matters.
-    pub importance: Importance,
-    /// The node whose being reached is the conversion; none: leaving the node is.
-    pub pending: Option<Arc<str>>,
-    /// Message data.
-    pub data: Fields,
-}
-
-/// A text of the tenant's contents.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Template {
-    /// The title or subject.
-    #[serde(default)]
-    pub title: String,
-    /// The text.
-    pub body: String,
-    /// Where it leads.
-    pub link: Option<String>,
-}
-
-/// What is to be rendered for one user.
-#[derive(Clone, Copy, Debug)]
-pub struct RenderRequest<'a> {
-    /// Key of the message in the tenant's contents.
-    pub message: &'a str,
-    /// The tenant's text.
-    pub template: &'a Template,
-    /// The channel it is for.
-    pub channel: &'a str,
-    /// The user's locale, a BCP 47 tag; empty if unknown.
-    pub locale: &'a str,
-    /// The draft's message data.
-    pub data: &'a Fields,
-}
-
-/// What a message says: plain text, to be escaped as the channel needs.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Content {
-    /// The title or subject.
-    pub title: String,
-    /// The text.
-    pub body: String,
-    /// Where it leads.
-    pub link: Option<String>,
-    /// What was taken from the user's process information.
-    pub features: Fields,
-}
-
-/// A message that needs a way to its user.
-#[derive(Clone, Debug)]
-pub struct PlanRequest<'a> {
-    /// Key of the message in the tenant's contents.
-    pub message: &'a str,
-    /// How much it matters.
-    pub importance: Importance,
-    /// Messages that the user was sent before.
-    pub messages: u32,
-    /// The user's own choice of channels, most wanted first.
-    pub preferred: Vec<&'a str>,
-    /// The tenant's channels, in the tenant's order.
-    pub readings: Vec<Reading<'a>>,
-}
-
-/// What is known of one channel and one user.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Reading<'a> {
-    /// The channel.
-    pub channel: &'a str,
-    /// The user can be reached there.
-    pub available: bool,
-    /// How it went so far.
-    pub history: History,
-    /// What one attempt costs.
-    pub cost: f64,
-}
-
-/// How one channel did with one user so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct History {
-    /// Attempts.
-    pub sent: u32,
-    /// Messages with feedback from this channel.
-    pub feedback: u32,
-    /// Of these, messages whose first feedback came from this channel.
-    pub first_feedback: u32,
-    /// When there was feedback last.
-    pub last_feedback: Option<Instant>,
-}
-
-/// The way of a message to a user.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Itinerary {
-    /// One after the other, until the wanted evidence is there.
-    pub steps: Vec<Step>,
-    /// Evidence of this grade, or better, ends the push.
-    pub ends_at: Grade,
-    /// Attempts, all in all.
-    pub most_sends: u32,
-}
-
-/// Sends on all its channels at once, then waits.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Step {
-    /// The channels.
-    pub channels: Vec<Arc<str>>,
-    /// How long evidence is awaited.
-    pub wait: Millis,
-}
-
-/// A step whose wait is over without evidence of the wanted grade.
-#[derive(Clone, Copy, Debug)]
-pub struct Overdue<'a> {
-    /// Key of the message in the tenant's contents.
-    pub message: &'a str,
-    /// How much it matters.
-    pub importance: Importance,
-    /// From 0.
-    pub step: u32,
-    /// The best evidence so far.
-    pub evidence: Option<Grade>,
-    /// When the message's first attempt was sent.
-    pub since: Instant,
-}
-
-/// What a policy makes of an overdue step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Verdict {
-    /// It was received by another route.
-    Received,
-    /// The next step is taken.
-    NotReceived,
-    /// The wait begins again.
-    WaitLonger,
 }

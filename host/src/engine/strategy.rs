@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::ask::{CHANNELS, LOCALE};
 use super::event::Fields;
 use super::ids::TrackingKey;
 use super::policy::{Counter, Kinds, Origin, Policy, Rule, Template};
@@ -132,6 +133,16 @@ impl Strategy {
     #[must_use]
     pub fn event_fields(&self) -> &BTreeSet<Arc<str>> {
         &self.fields
+    }
+
+    /// All fields of events and profiles that the host or some policy looks at.
+    #[must_use]
+    pub fn fields(&self) -> BTreeSet<Arc<str>> {
+        let needs = self.parts.iter().flat_map(|part| &part.policy.setup().needs);
+        let profile = needs.filter(|n| n.origin == Origin::Profile).map(|n| n.name.clone());
+        let addresses = self.channels.iter().filter_map(|channel| channel.address.clone());
+        let own = [LOCALE, CHANNELS].map(Arc::from);
+        self.fields.iter().cloned().chain(profile).chain(addresses).chain(own).collect()
     }
 
     /// The channels, in the tenant's order.

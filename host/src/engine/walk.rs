@@ -118,8 +118,11 @@ impl<'a> Walk<'a> {
                 let question = ask.question;
                 self.record(Decision::Fault { policy, question, fault });
                 match question {
-                    Question::Locate => {}
-                    Question::Stalled => {}
+                    Question::Locate
+                    | Question::Stalled
+                    | Question::Classify
+                    | Question::Qualify
+                    | Question::Compose => {}
                     Question::Plan => self.unplanned(ask.message),
                     Question::Render => self.unrendered(ask),
                     // Without a judge the evidence stands as it is: there is none.

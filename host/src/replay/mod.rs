@@ -3,6 +3,7 @@
 //! log. Users are independent, so chunks of them run side by side; their records are put back in
 //! order, which makes the decision stream, and its digest, the same on any number of threads.
 
+mod portrait;
 mod report;
 mod users;
 
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
+pub(crate) use portrait::Portrait;
 pub use report::{Channel, Counting, Node, Report};
 pub use users::{Events, Progress, ReadFailure, Users, read};
 
@@ -50,6 +52,39 @@ pub fn run(
     run: Run,
     mut take: impl FnMut(Advance) -> std::io::Result<()>,
 ) -> Result<(), ReplayError> {
+    let steps = |turns: Vec<Turn>| engine.step(turns, end);
+    chunks(steps, users, run, |advances| advances.into_iter().try_for_each(&mut take))
+}
+
+/// Walks all users to `end` under two engines, and hands what came of each under either to `take`, in
+/// order of user.
+///
+/// # Errors
+///
+/// As for [`run`].
+pub fn run_both(
+    (old, new): (&Engine, &Engine),
+    users: Users,
+    end: Instant,
+    run: Run,
+    mut take: impl FnMut(Advance, Advance) -> std::io::Result<()>,
+) -> Result<(), ReplayError> {
+    let steps = |turns: Vec<Turn>| {
+        let olds = old.step(turns.clone(), end)?;
+        Ok(olds.into_iter().zip(new.step(turns, end)?).collect())
+    };
+    chunks(steps, users, run, |pairs: Vec<(Advance, Advance)>| {
+        pairs.into_iter().try_for_each(|(old, new)| take(old, new))
+    })
+}
+
+/// Steps chunks of users side by side, and hands on what came of them in order.
+fn chunks<T: Send>(
+    step: impl Fn(Vec<Turn>) -> Result<T, HostFailure> + Sync,
+    users: Users,
+    run: Run,
+    mut take: impl FnMut(T) -> std::io::Result<()>,
+) -> Result<(), ReplayError> {
     let chunks: Vec<std::sync::Mutex<Option<Users>>> =
         users.chunks(CHUNK).into_iter().map(|chunk| std::sync::Mutex::new(Some(chunk))).collect();
     let next = AtomicUsize::new(0);
@@ -58,7 +93,7 @@ pub fn run(
     std::thread::scope(|scope| {
         for _ in 0..run.threads.get() {
             let sender = sender.clone();
-            let (chunks, next) = (&chunks, &next);
+            let (chunks, next, step) = (&chunks, &next, &step);
             scope.spawn(move || {
                 loop {
                     let at = next.fetch_add(1, Ordering::Relaxed);
@@ -66,7 +101,7 @@ pub fn run(
                     let users = slot.lock().ok().and_then(|mut slot| slot.take());
                     let turns = users.into_iter().flat_map(Users::into_turns).collect();
                     // Nobody listens any more if an earlier chunk has failed.
-                    if sender.send((at, engine.step(turns, end))).is_err() {
+                    if sender.send((at, step(turns))).is_err() {
                         return;
                     }
                 }
@@ -79,9 +114,7 @@ pub fn run(
             waiting.insert(at, result);
             while let Some(result) = waiting.remove(&wanted) {
                 wanted += 1;
-                for advance in result? {
-                    take(advance).map_err(ReplayError::Out)?;
-                }
+                take(result?).map_err(ReplayError::Out)?;
             }
         }
         Ok(())

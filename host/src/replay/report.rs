@@ -110,7 +110,8 @@ impl<W: Write> Counting<W> {
             Decision::Entered { node, .. } => node_of(report, node).visits += 1,
             Decision::Stalled { node, .. } => node_of(report, node).stalled += 1,
             Decision::Drafted { message, node, .. } => {
-                self.nodes.insert(message.clone(), (node.clone(), false));
+                // One that was drafted before stays as it is: the second is refused.
+                self.nodes.entry(message.clone()).or_insert_with(|| (node.clone(), false));
             }
             Decision::Sent { message, channel, .. } => {
                 let cost = self.costs.get(channel).copied().unwrap_or_default();
@@ -135,7 +136,9 @@ impl<W: Write> Counting<W> {
                 }
             }
             Decision::Refused { message, reason } => {
-                self.nodes.remove(message);
+                if *reason != Refusal::AlreadyDrafted {
+                    self.nodes.remove(message);
+                }
                 *report.refused.entry(*reason).or_default() += 1;
             }
             Decision::Skipped { reason, .. } => *report.skipped.entry(*reason).or_default() += 1,

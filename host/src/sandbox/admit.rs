@@ -2,6 +2,7 @@
 //! Touches nothing but the bytes. All take time and memory in proportion to the bytes, except for
 //! [`validate`].
 
+use serde::Serialize;
 use wasmparser::{
     ComponentExternalKind, Encoding, MemoryType, Parser, Payload, TableType, Validator,
     WasmFeatures,
@@ -13,6 +14,9 @@ use crate::engine::policy::Kinds;
 
 /// The contract's version that this host speaks.
 const VERSION: &str = "0.1.0";
+
+/// Bytes of a page of memory.
+const PAGE: u64 = 64 << 10;
 
 /// What may be used, named one by one: a proposal that becomes standard is not thereby let in.
 fn features() -> WasmFeatures {
@@ -38,8 +42,30 @@ pub(super) fn validate(bytes: &[u8]) -> Result<(), AdmitError> {
     valid.map(drop).map_err(|error| AdmitError::Invalid(error.to_string()))
 }
 
-/// Checks the bytes, except for their validity, and answers which kinds of policy they are.
-pub(super) fn examine(bytes: &[u8], limits: &Limits) -> Result<Kinds, AdmitError> {
+/// What the bytes are made of, except for their validity, and every reason in it why they are not
+/// admitted.
+pub(super) fn examine(bytes: &[u8], limits: &Limits) -> (Anatomy, Vec<AdmitError>) {
+    let mut anatomy = Anatomy { bytes: bytes.len(), ..Anatomy::default() };
+    if let Err(error) = form(bytes, limits) {
+        return (anatomy, vec![error]);
+    }
+    let invalid = |error: wasmparser::BinaryReaderError| AdmitError::Invalid(error.to_string());
+    let mut depth = 0;
+    for payload in Parser::new(0).parse_all(bytes) {
+        let taken = payload.and_then(|payload| anatomy.take(payload, &mut depth));
+        if let Err(error) = taken {
+            return (anatomy, vec![invalid(error)]);
+        }
+    }
+    let mut problems = anatomy.needs(limits);
+    let foreign = anatomy.imports.iter().filter(|import| !is_given(import));
+    problems.extend(foreign.map(|import| AdmitError::Import(import.clone())));
+    problems.extend(anatomy.wanting().map(AdmitError::Export));
+    (anatomy, problems)
+}
+
+/// Whether the bytes are a component at all, and not too many.
+fn form(bytes: &[u8], limits: &Limits) -> Result<(), AdmitError> {
     if bytes.len() > limits.component_bytes {
         let most = limits.component_bytes;
         return Err(AdmitError::TooLarge { bytes: bytes.len(), most });
@@ -54,46 +80,65 @@ pub(super) fn examine(bytes: &[u8], limits: &Limits) -> Result<Kinds, AdmitError
     if Parser::is_core_wasm(bytes) {
         return Err(AdmitError::NotAComponent("a core module"));
     }
-    let invalid = |error: wasmparser::BinaryReaderError| AdmitError::Invalid(error.to_string());
-    let mut found = Found::default();
-    for payload in Parser::new(0).parse_all(bytes) {
-        found.take(payload.map_err(invalid)?).map_err(invalid)?;
-    }
-    found.needs(limits)?;
-    if let Some(import) = found.imports.iter().find(|import| !is_given(import)) {
-        return Err(AdmitError::Import(import.clone()));
-    }
-    found.kinds()
+    Ok(())
 }
 
 fn is_given(import: &str) -> bool {
     ["log", "types"].iter().any(|interface| import == format!("nudge:policy/{interface}@{VERSION}"))
 }
 
-/// What a component is made of.
-#[derive(Default)]
-struct Found {
-    /// How deep in nested modules and components the parser is.
-    depth: usize,
-    imports: Vec<String>,
-    exports: Vec<String>,
-    instances: usize,
-    memories: Vec<MemoryType>,
-    tables: Vec<TableType>,
+/// What a component is made of: found by reading it, without compiling or running anything.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Anatomy {
+    /// Bytes, all in all.
+    pub bytes: usize,
+    /// Bytes of functions.
+    pub code_bytes: usize,
+    /// Bytes of data that memories begin with.
+    pub data_bytes: usize,
+    /// Bytes of custom sections.
+    pub custom_bytes: usize,
+    /// Interfaces and functions that it imports.
+    pub imports: Vec<String>,
+    /// Interfaces that it exports.
+    pub exports: Vec<String>,
+    /// Core module instances.
+    pub core_instances: usize,
+    /// Its linear memories, in bytes.
+    pub memories: Vec<Extent>,
+    /// Its tables, in elements.
+    pub tables: Vec<Extent>,
+    /// The lines of its section `nudge-metadata`: name, title, version, author, licence, source.
+    pub metadata: Vec<(String, String)>,
+    /// Its section `nudge-settings-schema`: a JSON Schema.
+    pub settings_schema: Option<String>,
 }
 
-impl Found {
-    fn take(&mut self, payload: Payload<'_>) -> Result<(), wasmparser::BinaryReaderError> {
+/// How large something is to begin with, and at the most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Extent {
+    /// To begin with.
+    pub initial: u64,
+    /// At the most, if it says so itself.
+    pub most: Option<u64>,
+}
+
+impl Anatomy {
+    fn take(
+        &mut self,
+        payload: Payload<'_>,
+        depth: &mut usize,
+    ) -> Result<(), wasmparser::BinaryReaderError> {
         match payload {
-            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => self.depth += 1,
-            Payload::End(_) => self.depth = self.depth.saturating_sub(1),
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => *depth += 1,
+            Payload::End(_) => *depth = depth.saturating_sub(1),
             Payload::Version { encoding: Encoding::Component | Encoding::Module, .. } => {}
-            Payload::ComponentImportSection(section) if self.depth == 0 => {
+            Payload::ComponentImportSection(section) if *depth == 0 => {
                 for import in section {
                     self.imports.push(import?.name.name.to_owned());
                 }
             }
-            Payload::ComponentExportSection(section) if self.depth == 0 => {
+            Payload::ComponentExportSection(section) if *depth == 0 => {
                 for export in section {
                     let export = export?;
                     if export.kind == ComponentExternalKind::Instance {
@@ -104,18 +149,33 @@ impl Found {
             Payload::InstanceSection(section) => {
                 for instance in section {
                     if matches!(instance?, wasmparser::Instance::Instantiate { .. }) {
-                        self.instances += 1;
+                        self.core_instances += 1;
                     }
                 }
             }
             Payload::MemorySection(section) => {
                 for memory in section {
-                    self.memories.push(memory?);
+                    let MemoryType { initial, maximum, .. } = memory?;
+                    let bytes = |pages: u64| pages.saturating_mul(PAGE);
+                    self.memories
+                        .push(Extent { initial: bytes(initial), most: maximum.map(bytes) });
                 }
             }
             Payload::TableSection(section) => {
                 for table in section {
-                    self.tables.push(table?.ty);
+                    let TableType { initial, maximum, .. } = table?.ty;
+                    self.tables.push(Extent { initial, most: maximum });
+                }
+            }
+            Payload::CodeSectionStart { size, .. } => self.code_bytes += size as usize,
+            Payload::DataSection(section) => self.data_bytes += section.range().len(),
+            Payload::CustomSection(section) => {
+                self.custom_bytes += section.data().len();
+                let text = || String::from_utf8_lossy(section.data()).into_owned();
+                match section.name() {
+                    "nudge-metadata" => self.metadata = metadata(&text()),
+                    "nudge-settings-schema" => self.settings_schema = Some(text()),
+                    _ => {}
                 }
             }
             _ => {}
@@ -124,32 +184,52 @@ impl Found {
     }
 
     /// Resource requirements against the pool.
-    fn needs(&self, limits: &Limits) -> Result<(), AdmitError> {
-        let over = |what: &str, has: u64, most: u64| {
-            if has <= most {
-                return Ok(());
+    fn needs(&self, limits: &Limits) -> Vec<AdmitError> {
+        let mut problems = Vec::new();
+        let mut over = |what: &str, has: u64, most: u64| {
+            if has > most {
+                let needs = format!("{has} {what}, and at most {most} are allowed");
+                problems.push(AdmitError::Resources(needs));
             }
-            Err(AdmitError::Resources(format!("{has} {what}, and at most {most} are allowed")))
         };
-        over("core instances", self.instances as u64, limits.core_instances as u64)?;
-        over("memories", self.memories.len() as u64, limits.memories as u64)?;
-        over("tables", self.tables.len() as u64, limits.tables as u64)?;
+        over("core instances", self.core_instances as u64, limits.core_instances as u64);
+        over("memories", self.memories.len() as u64, limits.memories as u64);
+        over("tables", self.tables.len() as u64, limits.tables as u64);
         for memory in &self.memories {
-            let bytes = memory.initial.saturating_mul(64 << 10);
-            over("bytes of memory to begin with", bytes, limits.memory_bytes as u64)?;
+            over("bytes of memory to begin with", memory.initial, limits.memory_bytes as u64);
         }
         for table in &self.tables {
-            over("table elements to begin with", table.initial, limits.table_elements as u64)?;
+            over("table elements to begin with", table.initial, limits.table_elements as u64);
         }
-        Ok(())
+        problems
     }
 
-    fn kinds(&self) -> Result<Kinds, AdmitError> {
-        let exports =
-            |interface: &str| self.exports.contains(&format!("nudge:policy/{interface}@{VERSION}"));
-        if !exports("policy") {
+    fn exports(&self, interface: &str) -> bool {
+        self.exports.contains(&format!("nudge:policy/{interface}@{VERSION}"))
+    }
+
+    /// The kinds that it exports.
+    #[must_use]
+    pub fn kinds(&self) -> Kinds {
+        Kinds {
+            journey: self.exports("journey"),
+            audience: self.exports("audience"),
+            personalise: self.exports("personalise"),
+            route: self.exports("route"),
+        }
+    }
+
+    /// Whether it brings tests along.
+    #[must_use]
+    pub fn has_tests(&self) -> bool {
+        self.exports("tests")
+    }
+
+    /// What its exports lack for a policy.
+    fn wanting(&self) -> Option<String> {
+        if !self.exports("policy") {
             let other = self.exports.iter().find_map(|e| e.strip_prefix("nudge:policy/policy@"));
-            return Err(AdmitError::Export(match other {
+            return Some(match other {
                 Some(other) => {
                     format!(
                         "is written for version {other} of the contract, and this host speaks {VERSION}"
@@ -158,19 +238,18 @@ impl Found {
                 None => {
                     format!("does not export nudge:policy/policy@{VERSION}, so it is no policy")
                 }
-            }));
+            });
         }
-        let kinds = Kinds {
-            journey: exports("journey"),
-            audience: exports("audience"),
-            personalise: exports("personalise"),
-            route: exports("route"),
-        };
-        if kinds == Kinds::default() {
-            return Err(AdmitError::Export(
-                "exports none of the kinds: journey, audience, personalise, route".to_owned(),
-            ));
-        }
-        Ok(kinds)
+        (self.kinds() == Kinds::default())
+            .then(|| "exports none of the kinds: journey, audience, personalise, route".to_owned())
     }
+}
+
+/// Lines of `key: value`.
+fn metadata(text: &str) -> Vec<(String, String)> {
+    let line = |line: &str| {
+        let (key, value) = line.split_once(':')?;
+        Some((key.trim().to_owned(), value.trim().to_owned()))
+    };
+    text.lines().filter_map(line).collect()
 }

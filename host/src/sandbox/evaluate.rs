@@ -5,12 +5,11 @@ use wasmtime::component::Instance;
 use wasmtime::{Store, Trap, WasmBacktrace};
 
 use super::bindings::exports::nudge::policy::{
-    audience, journey, personalise, policy as wire, route,
+    audience, journey, personalise, policy as wire, route, tests,
 };
 use super::bindings::nudge::policy::{log, types};
 use super::error::{AdmitError, HostError};
 use super::limits::{self, Exceeded, Guest, Limits};
-use super::wire::quoted;
 use super::{Compiled, Inner, Manifest};
 use crate::engine::policy::{Failure, Fault};
 
@@ -40,6 +39,11 @@ impl<'a> Live<'a> {
     ) -> Result<Result<wire::Setup, Vec<types::Issue>>, Failure> {
         let answer = self.policy.call_configure(&mut self.store, settings);
         self.or_fault(self.limits.configure_fuel, answer)
+    }
+
+    /// How much of `given` fuel is gone.
+    pub(super) fn used(&self, given: u64) -> u64 {
+        given.saturating_sub(self.store.get_fuel().unwrap_or_default())
     }
 
     /// Fills up the fuel for the question to come.
@@ -104,6 +108,9 @@ fn keeps_contract(
         )*};
     }
     check!(journey, audience, personalise, route);
+    if compiled.tests {
+        tests::GuestIndices::new(&compiled.instance)?.load(&mut store, instance)?;
+    }
     Ok(())
 }
 
@@ -129,7 +136,7 @@ fn fault(store: &Store<Guest>, limits: &Limits, fuel: u64, error: &wasmtime::Err
     }
 }
 
-/// Asks who the policy is.
+/// Asks who the policy is. What it says is not checked here.
 pub(super) fn describe(inner: &Inner, compiled: &Compiled) -> Result<Manifest, AdmitError> {
     const DURING: &str = "describe";
     let (store, instance) =
@@ -140,14 +147,6 @@ pub(super) fn describe(inner: &Inner, compiled: &Compiled) -> Result<Manifest, A
     let answer = live.policy.call_describe(&mut live.store);
     let manifest =
         live.or_fault(inner.limits.configure_fuel, answer).map_err(|f| refused(DURING, f))?;
-    let named = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    if manifest.name.is_empty() || manifest.name.len() > 64 || !manifest.name.chars().all(named) {
-        let reason = format!(
-            "{} is no name: use up to 64 lower case letters, digits and hyphens",
-            quoted(&manifest.name)
-        );
-        return Err(AdmitError::Answer { during: DURING, reason });
-    }
     Ok(Manifest {
         name: manifest.name,
         version: manifest.version,

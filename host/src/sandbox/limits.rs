@@ -141,6 +141,8 @@ pub(super) fn pooled(limits: &Limits) -> Config {
 pub(super) struct Guest {
     limits: Limits,
     logged: usize,
+    /// The most memory it had, in bytes.
+    pub(super) memory: usize,
     /// The log lines that were kept, with their level.
     pub(super) lines: Vec<(log::Level, String)>,
     /// The limit that was exceeded, if one was.
@@ -159,7 +161,8 @@ pub(super) fn store(
     engine: &wasmtime::Engine,
     limits: &Limits,
 ) -> Result<Store<Guest>, wasmtime::Error> {
-    let guest = Guest { limits: limits.clone(), logged: 0, lines: Vec::new(), exceeded: None };
+    let guest =
+        Guest { limits: limits.clone(), logged: 0, memory: 0, lines: Vec::new(), exceeded: None };
     let mut store = Store::new(engine, guest);
     store.limiter(|guest| guest);
     store.set_hostcall_fuel(limits.answer_bytes);
@@ -182,6 +185,7 @@ impl ResourceLimiter for Guest {
             self.exceeded = Some(Exceeded::Memory(exceeded));
             return Err(wasmtime::Error::msg("memory limit"));
         }
+        self.memory = self.memory.max(desired);
         Ok(true)
     }
 

@@ -11,11 +11,14 @@
 
 mod admit;
 mod bindings;
+mod check;
 mod compile;
 mod error;
 mod evaluate;
+mod exported;
 mod limits;
 mod policy;
+mod usage;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -26,10 +29,14 @@ use sha2::{Digest as _, Sha256};
 use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
 use wasmtime::{Engine, EngineWeak};
 
+pub use admit::{Anatomy, Extent};
+pub use check::{Checked, examine};
 pub use compile::{Compiler, compile_here};
 pub use error::{AdmitError, HostError, Issue};
+pub use exported::{TestFailure, Tested};
 pub use limits::Limits;
 pub use policy::Configured;
+pub use usage::Usage;
 
 use crate::engine::policy::Kinds;
 use limits::Guest;
@@ -37,6 +44,14 @@ use limits::Guest;
 /// The SHA-256 of a component's bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Digest([u8; 32]);
+
+impl Digest {
+    /// The digest of these bytes.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Digest {
+        Digest(Sha256::digest(bytes).into())
+    }
+}
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -80,6 +95,7 @@ struct Inner {
 
 struct Compiled {
     kinds: Kinds,
+    tests: bool,
     instance: InstancePre<Guest>,
 }
 
@@ -134,17 +150,23 @@ impl Sandbox {
     ///
     /// The first reason why not.
     pub fn admit(&self, bytes: &[u8]) -> Result<Policy, AdmitError> {
-        let kinds = admit::examine(bytes, &self.0.limits)?;
-        let digest = Digest(Sha256::digest(bytes).into());
-        let compiled = self.compiled(digest, kinds, bytes)?;
-        let manifest = Arc::new(evaluate::describe(&self.0, &compiled)?);
-        Ok(Policy { sandbox: self.clone(), compiled, digest, manifest })
+        let (anatomy, problems) = admit::examine(bytes, &self.0.limits);
+        if let Some(problem) = problems.into_iter().next() {
+            return Err(problem);
+        }
+        let digest = Digest::of(bytes);
+        let compiled = self.compiled(digest, &anatomy, bytes)?;
+        let manifest = evaluate::describe(&self.0, &compiled)?;
+        if let Some(problem) = check::manifest_problems(&manifest).into_iter().next() {
+            return Err(problem);
+        }
+        Ok(Policy { sandbox: self.clone(), compiled, digest, manifest: Arc::new(manifest) })
     }
 
     fn compiled(
         &self,
         digest: Digest,
-        kinds: Kinds,
+        anatomy: &Anatomy,
         bytes: &[u8],
     ) -> Result<Arc<Compiled>, AdmitError> {
         // A panic in the compiler leaves nothing half done behind these locks.
@@ -161,7 +183,8 @@ impl Sandbox {
         }
         let component = self.0.compiler.compile(&self.0.engine, &self.0.limits, bytes)?;
         let instance = self.link(&component)?;
-        let made = Arc::new(Compiled { kinds, instance });
+        let (kinds, tests) = (anatomy.kinds(), anatomy.has_tests());
+        let made = Arc::new(Compiled { kinds, tests, instance });
         let mut compiled = self.0.compiled.lock().unwrap_or_else(PoisonError::into_inner);
         compiled.retain(|_, compiled| compiled.strong_count() > 0);
         compiled.insert(digest, Arc::downgrade(&made));

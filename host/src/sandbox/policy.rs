@@ -7,6 +7,7 @@ use super::bindings::exports::nudge::policy::{journey, personalise, route};
 use super::bindings::nudge::policy::types;
 use super::error::{AdmitError, Issue};
 use super::evaluate::{Live, refused};
+use super::usage::{Meter, Usage};
 use super::wire::{
     batch, columns, draft, fields, importance, itinerary, params, readings, rule, setup, wire_grade,
 };
@@ -17,6 +18,17 @@ use crate::engine::policy::{
     RenderRequest, Rule, Setup, Template, Verdict,
 };
 
+/// The exports of one kind in a live instance.
+macro_rules! guest {
+    ($self:ident, $live:ident, $kind:ident) => {
+        $kind::GuestIndices::new(&$self.policy.compiled.instance)
+            .and_then(|indices| indices.load(&mut $live.store, &$live.instance))
+            .map_err(|error| wrong(format!("{error:#}")))?
+    };
+}
+
+mod audience;
+
 const MOST_RULES: usize = 4_096;
 
 /// A policy with settings, ready to be asked.
@@ -26,6 +38,8 @@ pub struct Configured {
     settings: Arc<str>,
     setup: Setup,
     rules: Vec<Rule>,
+    groups: Vec<Arc<str>>,
+    meter: Arc<Meter>,
 }
 
 impl Configured {
@@ -55,9 +69,15 @@ impl Configured {
         } else {
             Vec::new()
         };
+        let groups = if policy.compiled.kinds.audience {
+            audience::groups(&policy, &mut live)?
+        } else {
+            Vec::new()
+        };
         live.note(&policy.manifest.name);
         drop(live);
-        Ok(Configured { policy, settings: settings.into(), setup, rules })
+        let meter = Arc::new(Meter::default());
+        Ok(Configured { policy, settings: settings.into(), setup, rules, groups, meter })
     }
 
     /// The component's digest.
@@ -72,6 +92,25 @@ impl Configured {
         &self.policy.manifest
     }
 
+    /// The groups of segment criteria; none for others.
+    #[must_use]
+    pub fn groups(&self) -> &[Arc<str>] {
+        &self.groups
+    }
+
+    /// What it has used so far.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        self.meter.usage()
+    }
+
+    /// What the policy has logged since the last time that somebody listened. The first time nobody
+    /// did, so there is nothing.
+    #[must_use]
+    pub fn listen(&self) -> Vec<String> {
+        self.meter.listen()
+    }
+
     /// A fresh instance with the settings, fuelled for one question.
     fn live(&self) -> Result<Live<'_>, Failure> {
         let mut live = Live::new(&self.policy.sandbox.0, &self.policy.compiled)?;
@@ -79,14 +118,23 @@ impl Configured {
             let reason = "it refused settings that it had accepted";
             return Err(Fault::Output(reason.to_owned()).into());
         }
+        self.meter.configured(live.used(self.policy.sandbox.limits().configure_fuel));
         live.refuel()?;
         Ok(live)
     }
 
-    /// The answer to a question, with what the policy logged on the way.
-    fn answer<T>(&self, live: &Live<'_>, answer: wasmtime::Result<T>) -> Result<T, Failure> {
+    /// The answer to a question about so many rows, with what the policy logged on the way.
+    fn answer<T>(
+        &self,
+        live: &Live<'_>,
+        rows: usize,
+        answer: wasmtime::Result<T>,
+    ) -> Result<T, Failure> {
+        let fuel = self.policy.sandbox.limits().fuel;
+        self.meter.asked(rows, live.used(fuel), live.store.data().memory);
+        self.meter.hear(&live.store.data().lines);
         live.note(&self.policy.manifest.name);
-        live.or_fault(self.policy.sandbox.limits().fuel, answer)
+        live.or_fault(fuel, answer)
     }
 }
 
@@ -104,14 +152,6 @@ fn rules(policy: &Policy, live: &mut Live<'_>, setup: &Setup) -> Result<Vec<Rule
         return Err(refuse(format!("{} rules, and at most {MOST_RULES} are allowed", rules.len())));
     }
     rules.into_iter().map(|r| rule(r, setup).map_err(refuse)).collect()
-}
-
-macro_rules! guest {
-    ($self:ident, $live:ident, $kind:ident) => {
-        $kind::GuestIndices::new(&$self.policy.compiled.instance)
-            .and_then(|indices| indices.load(&mut $live.store, &$live.instance))
-            .map_err(|error| Failure::Fault(Fault::Output(format!("{error:#}"))))?
-    };
 }
 
 impl Asked for Configured {
@@ -136,7 +176,7 @@ impl Asked for Configured {
         let guest = guest!(self, live, journey);
         let columns = columns(events);
         let answer = guest.call_locate(&mut live.store, batch(events, &columns));
-        let rules = one_each(events.rows(), self.answer(&live, answer)?)?;
+        let rules = one_each(events.rows(), self.answer(&live, events.rows(), answer)?)?;
         let rule = |rule: u32| match rule {
             u32::MAX => Ok(None),
             rule if (rule as usize) < self.rules.len() => Ok(Some(rule)),
@@ -150,7 +190,8 @@ impl Asked for Configured {
         let guest = guest!(self, live, journey);
         let columns = columns(visits);
         let answer = guest.call_stalled(&mut live.store, rules, batch(visits, &columns));
-        let drafts = self.answer(&live, answer)?.into_iter().map(|d| Ok((d.row, draft(d)?)));
+        let drafts =
+            self.answer(&live, visits.rows(), answer)?.into_iter().map(|d| Ok((d.row, draft(d)?)));
         by_row(visits.rows(), drafts)
     }
 
@@ -196,7 +237,7 @@ impl Asked for Configured {
         let columns = columns(users);
         let answer =
             guest.call_render(&mut live.store, &templates, &wire_requests, batch(users, &columns));
-        let contents = self.answer(&live, answer)?.into_iter().map(|content| {
+        let contents = self.answer(&live, users.rows(), answer)?.into_iter().map(|content| {
             let features = fields(content.features)?;
             let personalise::Content { row, title, body, link, .. } = content;
             Ok((row, Content { title, body, link, features }))
@@ -225,7 +266,10 @@ impl Asked for Configured {
             .collect();
         let columns = columns(users);
         let answer = guest.call_plan(&mut live.store, &wire_requests, batch(users, &columns));
-        let plans = self.answer(&live, answer)?.into_iter().map(|i| Ok((i.row, itinerary(i)?)));
+        let plans = self
+            .answer(&live, users.rows(), answer)?
+            .into_iter()
+            .map(|i| Ok((i.row, itinerary(i)?)));
         by_row(users.rows(), plans)
     }
 
@@ -244,7 +288,7 @@ impl Asked for Configured {
             .collect();
         let columns = columns(users);
         let answer = guest.call_judge(&mut live.store, &wire_steps, batch(users, &columns));
-        let verdicts = one_each(users.rows(), self.answer(&live, answer)?)?;
+        let verdicts = one_each(users.rows(), self.answer(&live, users.rows(), answer)?)?;
         let verdict = |verdict| match verdict {
             route::Verdict::Received => Verdict::Received,
             route::Verdict::NotReceived => Verdict::NotReceived,

@@ -92,6 +92,8 @@ fn asked(wanted: wire::Questions) -> Questions {
         (wire::Questions::RENDER, Question::Render),
         (wire::Questions::PLAN, Question::Plan),
         (wire::Questions::JUDGE, Question::Judge),
+        (wire::Questions::CLASSIFY, Question::Classify),
+        (wire::Questions::QUALIFY, Question::Qualify),
     ]
     .into_iter()
     .filter(|(flag, _)| (wanted & *flag) == *flag)
@@ -128,12 +130,7 @@ pub(super) fn rule(rule: journey::Rule, setup: &Setup) -> Result<Rule, String> {
 pub(super) fn draft(draft: journey::Draft) -> Result<Draft, Failure> {
     Ok(Draft {
         message: draft.message.into(),
-        importance: match draft.importance {
-            types::Importance::Low => Importance::Low,
-            types::Importance::Normal => Importance::Normal,
-            types::Importance::High => Importance::High,
-            types::Importance::Urgent => Importance::Urgent,
-        },
+        importance: own_importance(draft.importance),
         pending: draft.pending.map(Into::into),
         data: fields(draft.data)?,
     })
@@ -253,5 +250,14 @@ pub(super) fn importance(importance: Importance) -> types::Importance {
         Importance::Normal => types::Importance::Normal,
         Importance::High => types::Importance::High,
         Importance::Urgent => types::Importance::Urgent,
+    }
+}
+
+pub(super) fn own_importance(importance: types::Importance) -> Importance {
+    match importance {
+        types::Importance::Low => Importance::Low,
+        types::Importance::Normal => Importance::Normal,
+        types::Importance::High => Importance::High,
+        types::Importance::Urgent => Importance::Urgent,
     }
 }

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::engine::policy::Template;
 
 /// A strategy file.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Document {
     /// What it is called; the file's name, if nothing is said.
@@ -17,19 +17,23 @@ pub struct Document {
     /// The policies.
     pub policy: Vec<PolicyEntry>,
     /// The channels, in the tenant's order.
-    #[serde(default = "log")]
+    #[serde(default = "default_channels")]
     pub channel: Vec<Channel>,
     /// The texts, by message key and then by locale; `default` is for everybody else.
     #[serde(default)]
-    pub messages: BTreeMap<String, BTreeMap<String, Template>>,
+    pub messages: Texts,
 }
 
-fn log() -> Vec<Channel> {
+/// Texts by message key and then by locale; `default` is for everybody else.
+pub type Texts = BTreeMap<String, BTreeMap<String, Template>>;
+
+/// A strategy that names no channel has one that is free and reaches everybody.
+pub(crate) fn default_channels() -> Vec<Channel> {
     vec![Channel { name: "log".to_owned(), cost: 0.0, address: None }]
 }
 
 /// A policy of a strategy.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PolicyEntry {
     /// The name of a standard policy, or the path of a `.wasm`, seen from the strategy file.
@@ -57,7 +61,7 @@ impl PolicyEntry {
 }
 
 /// A channel of a strategy.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Channel {
     /// Its name.
@@ -74,7 +78,7 @@ pub(super) fn parse(text: &str) -> Result<Document, String> {
     let document: Document = if text.trim_start().starts_with('{') {
         serde_json::from_str(text).map_err(|error| error.to_string())?
     } else {
-        toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())?
+        toml_edit::de::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())?
     };
     for channel in &document.channel {
         if !(channel.cost.is_finite() && channel.cost >= 0.0) {

@@ -7,9 +7,11 @@ mod document;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub use document::{Channel, Document, PolicyEntry};
+pub(crate) use document::default_channels;
+pub use document::{Channel, Document, PolicyEntry, Texts};
 
 use crate::engine::{self, Contents, Part, Strategy, StrategyError, TrackingKey};
+use crate::kit::cargo;
 use crate::sandbox::{AdmitError, Digest, Manifest, Sandbox};
 use crate::standard;
 
@@ -88,7 +90,7 @@ pub struct Loaded {
     /// Its name.
     pub name: String,
     /// Its policies: label, digest, manifest.
-    pub policies: Vec<(Arc<str>, Digest, Manifest)>,
+    pub policies: Vec<Named>,
     /// Locales of texts and what else is worth saying.
     pub document: Document,
 }
@@ -118,12 +120,38 @@ pub fn load(path: &Path, sandbox: &Sandbox) -> Result<Loaded, LoadError> {
 pub fn parse(path: &Path, text: &str, sandbox: &Sandbox) -> Result<Loaded, LoadError> {
     let document = document::parse(text)
         .map_err(|message| LoadError::Document { path: path.to_owned(), message })?;
-    let folder = path.parent().unwrap_or(Path::new(""));
+    let (parts, policies) = parts(path, &document.policy, sandbox)?;
+    let name = document.name.clone().unwrap_or_else(|| {
+        path.file_stem().map_or_else(|| "strategy".to_owned(), |s| s.to_string_lossy().into_owned())
+    });
+    let tenant = document.tenant.clone().unwrap_or_else(|| name.clone());
+    // A file has no secrets: who can read it can tell its tracking ids, which is what a replay wants.
+    let key = TrackingKey::new(tenant.as_bytes());
+    let strategy = Strategy::new(
+        &tenant,
+        key,
+        parts,
+        contents(&document.messages),
+        channels(&document.channel),
+    )
+    .map_err(|error| LoadError::Strategy { path: path.to_owned(), error })?;
+    Ok(Loaded { strategy, name, policies, document })
+}
+
+/// A policy's label, digest and manifest.
+pub type Named = (Arc<str>, Digest, Manifest);
+
+/// Policies of a document that stands at `path`, admitted and configured.
+pub(crate) fn parts(
+    path: &Path,
+    entries: &[PolicyEntry],
+    sandbox: &Sandbox,
+) -> Result<(Vec<Part>, Vec<Named>), LoadError> {
     let mut parts = Vec::new();
     let mut policies = Vec::new();
-    for entry in &document.policy {
+    for entry in entries {
         let label = entry.label();
-        let bytes = bytes(path, folder, entry)?;
+        let bytes = bytes(path, entry)?;
         let refuse = |error| match error {
             AdmitError::Settings(issues) => {
                 LoadError::Settings { path: path.to_owned(), label: label.to_owned(), issues }
@@ -138,50 +166,25 @@ pub fn parse(path: &Path, text: &str, sandbox: &Sandbox) -> Result<Loaded, LoadE
         policies.push((label.clone(), policy.digest(), policy.manifest().clone()));
         parts.push(Part { label, policy: Arc::new(configured) });
     }
-    let name = document.name.clone().unwrap_or_else(|| {
-        path.file_stem().map_or_else(|| "strategy".to_owned(), |s| s.to_string_lossy().into_owned())
-    });
-    let tenant = document.tenant.clone().unwrap_or_else(|| name.clone());
-    // A file has no secrets: who can read it can tell its tracking ids, which is what a replay wants.
-    let key = TrackingKey::new(tenant.as_bytes());
-    let strategy = Strategy::new(&tenant, key, parts, contents(&document), channels(&document))
-        .map_err(|error| LoadError::Strategy { path: path.to_owned(), error })?;
-    Ok(Loaded { strategy, name, policies, document })
+    Ok((parts, policies))
 }
 
 /// The bytes of a policy: a standard one, a component, or a core module as `cargo build` leaves it.
-fn bytes(path: &Path, folder: &Path, entry: &PolicyEntry) -> Result<Vec<u8>, LoadError> {
+pub(crate) fn bytes(path: &Path, entry: &PolicyEntry) -> Result<Vec<u8>, LoadError> {
     if let Some(standard) = standard::policy(&entry.r#use) {
         return Ok(standard.to_vec());
     }
     if !entry.r#use.ends_with(".wasm") {
         return Err(LoadError::Unknown { path: path.to_owned(), name: entry.r#use.clone() });
     }
-    let file = folder.join(&entry.r#use);
+    let file = path.parent().unwrap_or(Path::new("")).join(&entry.r#use);
     let bytes =
         std::fs::read(&file).map_err(|error| LoadError::Read { path: file.clone(), error })?;
-    componentise(bytes).map_err(|message| LoadError::Document { path: file, message })
+    cargo::componentise(&bytes).map_err(|message| LoadError::Document { path: file, message })
 }
 
-/// A component as it is; a core module that was built with the SDK, made a component.
-///
-/// # Errors
-///
-/// If the module was not built with the SDK.
-pub fn componentise(bytes: Vec<u8>) -> Result<Vec<u8>, String> {
-    if !wasmparser::Parser::is_core_wasm(&bytes) {
-        return Ok(bytes);
-    }
-    wit_component::ComponentEncoder::default()
-        .validate(true)
-        .module(&bytes)
-        .and_then(|mut encoder| encoder.encode())
-        .map_err(|error| {
-            format!("a core module that cannot be made a component; was it built with nudge-guest? {error:#}")
-        })
-}
-
-fn contents(document: &Document) -> Contents {
+/// The texts of a document.
+pub(crate) fn contents(messages: &Texts) -> Contents {
     let locales = |locales: &std::collections::BTreeMap<String, engine::policy::Template>| {
         let locale = |(locale, text): (&String, &engine::policy::Template)| {
             let locale = if locale == "default" { "" } else { locale };
@@ -189,14 +192,15 @@ fn contents(document: &Document) -> Contents {
         };
         locales.iter().map(locale).collect()
     };
-    document.messages.iter().map(|(key, texts)| (Arc::from(key.as_str()), locales(texts))).collect()
+    messages.iter().map(|(key, texts)| (Arc::from(key.as_str()), locales(texts))).collect()
 }
 
-fn channels(document: &Document) -> Vec<engine::Channel> {
+/// The channels of a document.
+pub(crate) fn channels(channels: &[Channel]) -> Vec<engine::Channel> {
     let channel = |channel: &Channel| engine::Channel {
         name: channel.name.as_str().into(),
         cost: channel.cost,
         address: channel.address.as_deref().map(Into::into),
     };
-    document.channel.iter().map(channel).collect()
+    channels.iter().map(channel).collect()
 }

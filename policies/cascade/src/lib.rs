@@ -2,6 +2,8 @@
 //! strategy, until it was received or the number of pushes is used up.
 
 mod settings;
+#[cfg(any(test, feature = "tests"))]
+mod tests;
 
 use std::collections::BTreeMap;
 

@@ -8,6 +8,8 @@
 
 mod features;
 mod settings;
+#[cfg(any(test, feature = "tests"))]
+mod tests;
 
 use std::borrow::Cow;
 

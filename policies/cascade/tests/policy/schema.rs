@@ -45,7 +45,7 @@ fn examples() -> Vec<(String, Value)> {
             let path = entry.unwrap().path();
             if path.extension().is_some_and(|extension| extension == "toml") {
                 let text = std::fs::read_to_string(&path).unwrap();
-                let strategy: Value = toml::from_str(&text).unwrap();
+                let strategy: Value = toml_edit::de::from_str(&text).unwrap();
                 let name = path.file_name().unwrap().to_string_lossy().into_owned();
                 let used = strategy["policy"].as_array().unwrap().iter();
                 let mine = used.filter(|policy| policy["use"] == "cascade");
