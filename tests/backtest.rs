@@ -197,7 +197,10 @@ fn the_pages_are_whole_and_nothing_of_a_log_becomes_markup() {
         for never in ["<script", "<i>cem", "http://", "https://", "javascript:"] {
             assert!(!page.contains(never), "{never}");
         }
-        assert!(page.replace("&nbsp;", " ").replace(['\u{a0}', '\u{202f}'], " ").contains("2 h"), "the threshold");
+        assert!(
+            page.replace("&nbsp;", " ").replace(['\u{a0}', '\u{202f}'], " ").contains("2 h"),
+            "the threshold"
+        );
         let again = nudge(&folder, &[arguments, &["--html", "again.html"]].concat());
         assert_eq!(again.code, 0);
         assert_eq!(page, std::fs::read_to_string(folder.path("again.html")).unwrap());

@@ -307,3 +307,43 @@ fn the_examples_load_and_run() {
         }
     }
 }
+
+/// What is known of a user comes in rows of its own: addresses, their own channels, features. All of it
+/// counts, whether or not an event has a field of that name.
+#[test]
+fn profile_rows_say_who_can_be_reached_and_how_they_are_called() {
+    let folder = Folder::new();
+    folder.put(
+        "s.toml",
+        r#"
+        [[policy]]
+        use = "dwell"
+        [policy.settings]
+        nodes.a = { threshold = "1h", pending = "b" }
+        nodes.b = { behaviour = "go" }
+        behaviours.go = { message = "go" }
+        features.who = { field = "first", origin = "profile" }
+        [[channel]]
+        name = "sms"
+        address = "phone"
+        [messages.go.default]
+        title = "{who}, go on"
+        body = "."
+        "#,
+    );
+    folder.put(
+        "log.ndjson",
+        r#"{"user": "ann", "time": "2026-03-02T09:00:00Z", "kind": "profile", "phone": "+1", "first": "Ann"}
+{"user": "ann", "time": "2026-03-02T10:00:00Z", "kind": "event", "node": "a"}
+{"user": "ben", "time": "2026-03-02T09:00:00Z", "kind": "profile", "first": "Ben"}
+{"user": "ben", "time": "2026-03-02T10:00:00Z", "kind": "event", "node": "a"}
+{"user": "ben", "time": "2026-03-02T18:00:00Z", "kind": "event", "node": "b"}
+"#,
+    );
+    let arguments = ["replay", "log.ndjson", "--strategy", "s.toml", "--kind-field", "kind"];
+    let sum = nudge(&folder, &[&arguments[..], &["--json", "--out", "out.ndjson"]].concat()).json();
+    assert_eq!((&sum["nodes"]["a"]["stalled"], &sum["messages"]), (&2.into(), &1.into()));
+    assert_eq!(sum["refused"], serde_json::json!({ "no-channel": 1 }), "nobody knows ben's number");
+    let out = std::fs::read_to_string(folder.path("out.ndjson")).unwrap();
+    assert!(out.contains("Ann, go on"), "{out}");
+}

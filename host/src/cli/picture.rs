@@ -183,3 +183,28 @@ pub(super) fn difference(difference: &Difference) -> page::Difference {
         sample: difference.sample.iter().map(person).collect(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dwells_fall_into_buckets_that_double() {
+        assert_eq!(buckets(&[0, 999, 1_000, 1_999, 2_000, 9_000]), [2, 2, 1, 0, 1]);
+        assert_eq!(buckets(&[]), [0; 0]);
+        let all = buckets(&[0, u64::MAX - 1, u64::MAX]);
+        assert_eq!((all.first(), all.iter().sum()), (Some(&1), 3_u64));
+    }
+
+    #[test]
+    fn days_have_no_gaps_unless_they_are_years_apart() {
+        let week = days(&BTreeMap::from([(-1, 3), (2, 1)]));
+        let dates: Vec<(&str, u64)> = week.iter().map(|(day, count)| (&**day, *count)).collect();
+        assert_eq!(
+            dates,
+            [("1969-12-31", 3), ("1970-01-01", 0), ("1970-01-02", 0), ("1970-01-03", 1)]
+        );
+        assert_eq!(days(&BTreeMap::from([(i64::MIN, 1), (i64::MAX, 1)])).len(), 2);
+        assert!(days(&BTreeMap::new()).is_empty());
+    }
+}
