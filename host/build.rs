@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::{env, fs};
 
-#[path = "src/kit/cargo.rs"]
+#[path = "src/cargo.rs"]
 mod cargo;
 
 fn main() -> ExitCode {
@@ -28,7 +28,7 @@ fn build() -> Result<(), Box<dyn Error>> {
     {
         println!("cargo::rerun-if-changed={}", root.join(watched).display());
     }
-    println!("cargo::rerun-if-changed=src/kit/cargo.rs");
+    println!("cargo::rerun-if-changed=src/cargo.rs");
     let names = policies(&root)?;
     let packages: Vec<String> = names.iter().map(|name| format!("nudge-{name}")).collect();
     let target = out.join("policies");
@@ -39,6 +39,7 @@ fn build() -> Result<(), Box<dyn Error>> {
         features: &[],
         arguments: &["--locked"],
         target_dir: Some(&target),
+        called: &[],
     }
     .run(cargo::Said::Kept)
     .map_err(|error| format!("the standard policies: {error}"))?;

@@ -4,7 +4,7 @@
 //!
 //! A host shares nothing with another: two in one process do not notice each other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use crate::channel::{Channel, Channels};
@@ -20,7 +20,7 @@ pub struct Host {
     states: BTreeMap<Arc<str>, State>,
     due: BTreeMap<Arc<str>, Instant>,
     inbox: BTreeMap<Arc<str>, Vec<Event>>,
-    outbox: Vec<Outgoing>,
+    outbox: VecDeque<Outgoing>,
 }
 
 /// What came of a step.
@@ -55,7 +55,7 @@ impl Host {
             states: BTreeMap::new(),
             due: BTreeMap::new(),
             inbox: BTreeMap::new(),
-            outbox: Vec::new(),
+            outbox: VecDeque::new(),
         }
     }
 
@@ -135,9 +135,9 @@ impl Host {
         }
         let mut receipts = Vec::new();
         // One by one: whoever drops the future in between finds the rest still in the outbox.
-        while let Some(outgoing) = self.outbox.first().cloned() {
+        while let Some(outgoing) = self.outbox.front().cloned() {
             let receipt = self.channels.send(&outgoing, self.clock.now()).await;
-            self.outbox.remove(0);
+            self.outbox.pop_front();
             self.ingest(receipt.clone());
             receipts.push(receipt);
         }

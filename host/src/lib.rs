@@ -16,6 +16,7 @@
 //! is in the documentation of `nudge-guest`.
 
 mod backtest;
+mod cargo;
 pub mod channel;
 #[doc(hidden)]
 pub mod cli;

@@ -36,7 +36,7 @@ pub(crate) struct Attempt {
 }
 
 fn as_text<S: serde::Serializer>(at: &Instant, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&crate::kit::when::text(*at))
+    serializer.collect_str(at)
 }
 
 /// What a message is about: the policy, the node, when the visit began, and which message of the visit it
@@ -323,26 +323,25 @@ fn what_differs(old: &Sent, new: &Sent) -> String {
         let texts = sent.attempts.iter().map(|a| (a.title.clone(), a.body.clone()));
         texts.collect::<std::collections::BTreeSet<_>>()
     };
-    let mut what = Vec::new();
-    if old.key != new.key {
-        what.push(format!("{} instead of {}", new.key, old.key));
-    } else if texts(old) != texts(new) {
-        what.push("another text".to_owned());
-    }
-    match firsts(old).cmp(&firsts(new)) {
-        std::cmp::Ordering::Less => what.push("it later".to_owned()),
-        std::cmp::Ordering::Greater => what.push("it earlier".to_owned()),
-        std::cmp::Ordering::Equal => {}
+    let mut what = if old.key == new.key {
+        "it".to_owned()
+    } else {
+        format!("{} instead of {}", new.key, old.key)
+    };
+    what += match firsts(new).cmp(&firsts(old)) {
+        std::cmp::Ordering::Less => " earlier",
+        std::cmp::Ordering::Equal => "",
+        std::cmp::Ordering::Greater => " later",
+    };
+    if old.key == new.key && texts(old) != texts(new) {
+        what += " with another text";
     }
     if channels(old) != channels(new) {
-        what.push(format!(
-            "it on {} instead of {}",
-            channels(new).join(", "),
-            channels(old).join(", ")
-        ));
+        what +=
+            &format!(" on {} instead of {}", channels(new).join(", "), channels(old).join(", "));
     }
-    if what.is_empty() {
-        what.push("it with other importance or other waits".to_owned());
+    if what == "it" {
+        what += " with other importance or other waits";
     }
-    what.join(", ")
+    what
 }

@@ -11,7 +11,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::logs::{self, Logs};
-use super::replay::{PolicySum, policy_sums, threads, time};
+use super::replay::{PolicySum, policy_sums, threads};
 use super::{Done, output, picture};
 use crate::backtest::{Comparing, Counts, Difference, Kind, Person, Under, Users};
 use crate::engine::Engine;
@@ -143,8 +143,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Done> {
         events: count,
         users: user_count,
         bad_rows: bad,
-        from: time(first),
-        to: time(last),
+        from: first.to_string(),
+        to: last.to_string(),
         old: SideSum {
             strategy: &old.name,
             policies: policy_sums(&old.policies),

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
+use serde::Serialize;
 
 use crate::sandbox::{Compiler, Limits, Sandbox};
 
@@ -86,4 +87,10 @@ pub(super) fn several(number: u64, what: &str) -> String {
 /// A share as a percentage.
 pub(super) fn share(part: u64, whole: u64) -> String {
     if whole == 0 { "-".to_owned() } else { format!("{:.1} %", 100.0 * part as f64 / whole as f64) }
+}
+
+/// A reason as people read it: `no-channel` is "no channel".
+pub(super) fn word(reason: &impl Serialize) -> String {
+    let name = serde_json::to_value(reason).ok();
+    name.as_ref().and_then(|name| name.as_str()).unwrap_or("unknown").replace('-', " ")
 }

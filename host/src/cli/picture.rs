@@ -5,8 +5,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-use super::output::several;
-use super::replay::word;
+use super::output::{several, word};
 use crate::backtest::{Difference, Kind, Under};
 use crate::engine::event::Instant;
 use crate::page::{self, Page};

@@ -12,7 +12,6 @@ use serde::Serialize;
 use super::logs::{self, Logs};
 use super::{Done, output, picture};
 use crate::engine::Engine;
-use crate::engine::event::Instant;
 use crate::page::Page;
 use crate::replay::{self, Counting, Events, Portrait, Report};
 use crate::strategy::{self, Loaded, Named};
@@ -98,8 +97,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Done> {
         events: count,
         users: user_count,
         bad_rows: bad,
-        from: time(first),
-        to: time(last),
+        from: first.to_string(),
+        to: last.to_string(),
         report,
         digest,
     };
@@ -112,9 +111,12 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Done> {
     Ok(if wrong { Done::Wrong } else { Done::Well })
 }
 
+/// As many as are wanted or the machine has, and no more than there are instances for.
 pub(super) fn threads(wanted: Option<NonZeroUsize>) -> NonZeroUsize {
     let one = NonZeroUsize::MIN;
-    wanted.unwrap_or_else(|| std::thread::available_parallelism().unwrap_or(one))
+    let wanted = wanted.unwrap_or_else(|| std::thread::available_parallelism().unwrap_or(one));
+    let most = NonZeroUsize::new(crate::sandbox::Limits::default().instances as usize);
+    most.map_or(wanted, |most| wanted.min(most))
 }
 
 /// The result, as `--json` prints it.
@@ -193,10 +195,11 @@ impl Sum<'_> {
             count(self.report.converted)
         );
         for (reason, number) in &self.report.refused {
-            text += &format!("{} refused: {}\n", several(*number, "message"), word(reason));
+            text += &format!("{} refused: {}\n", several(*number, "message"), output::word(reason));
         }
         for (reason, number) in &self.report.skipped {
-            text += &format!("{} passed over: {}\n", several(*number, "attempt"), word(reason));
+            text +=
+                &format!("{} passed over: {}\n", several(*number, "attempt"), output::word(reason));
         }
         for (fault, number) in &self.report.faults {
             text += &format!("{} without an answer: {fault}\n", several(*number, "question"));
@@ -213,14 +216,4 @@ impl Sum<'_> {
         }
         text
     }
-}
-
-/// A reason as people read it: `no-channel` is "no channel".
-pub(super) fn word(reason: &impl Serialize) -> String {
-    let name = serde_json::to_value(reason).ok();
-    name.as_ref().and_then(|name| name.as_str()).unwrap_or("unknown").replace('-', " ")
-}
-
-pub(super) fn time(at: Instant) -> String {
-    jiff::Timestamp::from_millisecond(at.0).map_or_else(|_| at.0.to_string(), |at| at.to_string())
 }

@@ -9,14 +9,8 @@ use super::policy::{
     Template,
 };
 use super::state::Message;
-use super::strategy::{Strategy, available};
+use super::strategy::{CHANNELS, LOCALE, Strategy, available};
 use super::walk::{Answer, Ask, Walk};
-
-/// The profile field with the user's locale, a BCP 47 tag.
-pub(super) const LOCALE: &str = "locale";
-
-/// The profile field with the user's own choice of channels, most wanted first, commas between.
-pub(super) const CHANNELS: &str = "channels";
 
 /// Answers to questions of one kind to one policy, in order.
 pub(super) fn put(

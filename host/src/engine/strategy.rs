@@ -4,10 +4,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::ask::{CHANNELS, LOCALE};
 use super::event::Fields;
 use super::ids::TrackingKey;
 use super::policy::{Counter, Kinds, Origin, Policy, Rule, Template};
+
+/// The profile field with the user's locale, a BCP 47 tag.
+pub(super) const LOCALE: &str = "locale";
+
+/// The profile field with the user's own choice of channels, most wanted first, commas between.
+pub(super) const CHANNELS: &str = "channels";
 
 /// A policy under the name that a strategy gives it.
 #[derive(Clone)]

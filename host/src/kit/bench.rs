@@ -89,7 +89,8 @@ pub(crate) fn native(
     let mut child = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .args(["run", "--quiet", "--release"])
         .current_dir(&target)
-        .env("CARGO_TARGET_DIR", target.join("target"))
+        // What the policy was built with serves here, too.
+        .env("CARGO_TARGET_DIR", &package.target)
         .env_remove("RUSTFLAGS")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

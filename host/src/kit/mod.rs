@@ -5,7 +5,6 @@
 pub(crate) mod ask;
 pub(crate) mod bench;
 pub(crate) mod bless;
-pub(crate) mod cargo;
 pub(crate) mod case;
 pub(crate) mod junit;
 pub(crate) mod record;

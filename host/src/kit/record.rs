@@ -86,7 +86,7 @@ pub(crate) fn write(recorded: &Recorded<'_>) -> Result<String, String> {
 fn moment(before: Option<Instant>, at: Instant) -> Table {
     let mut step = Table::new();
     match before {
-        None => step.insert("at", when::text(at).into()),
+        None => step.insert("at", at.to_string().into()),
         Some(before) if at > before => step.insert("after", when::written(at.since(before)).into()),
         Some(_) => None,
     };

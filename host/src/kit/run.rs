@@ -8,7 +8,7 @@ use std::time::{Duration, Instant as Watch};
 use serde_json::{Map, Value as Json};
 
 use super::case::{Case, CaseError, File, Step};
-use super::when::{self, When};
+use super::when::When;
 use crate::engine::event::{Event, Instant, Receipt, What};
 use crate::engine::{Advance, Engine, Part, Record, State, Strategy, TrackingKey, Turn};
 use crate::sandbox::{AdmitError, Configured, Issue, Policy, Sandbox, Usage};
@@ -112,7 +112,7 @@ pub(crate) fn run(
             }),
         };
         if let Some(wrong) = wrong {
-            outcome.failures.push(format!("step {} ({}): {wrong}", number + 1, when::text(at.0)));
+            outcome.failures.push(format!("step {} ({}): {wrong}", number + 1, at.0));
         }
         outcome.found.steps.push(came);
     }
@@ -254,7 +254,7 @@ impl<'a> Life<'a> {
     fn decision(&mut self, record: &Record, now: When) -> Json {
         let Ok(Json::Object(all)) = serde_json::to_value(record) else { return Json::Null };
         let mut found = Map::new();
-        let moment = |value: &Json| value.as_i64().map(|at| Json::String(when::text(Instant(at))));
+        let moment = |value: &Json| value.as_i64().map(|at| Json::String(Instant(at).to_string()));
         for (key, value) in all {
             let value = match key.as_str() {
                 "at" if record.at == now.0 => continue,

@@ -10,8 +10,8 @@ use std::sync::Arc;
 pub(crate) use document::default_channels;
 pub use document::{Channel, Document, PolicyEntry, Texts};
 
+use crate::cargo;
 use crate::engine::{self, Contents, Part, Strategy, StrategyError, TrackingKey};
-use crate::kit::cargo;
 use crate::sandbox::{AdmitError, Digest, Manifest, Sandbox};
 use crate::standard;
 

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::Args;
 
+use crate::cargo::{self, Build, Said};
 use crate::kit::ask::Ask;
 use crate::kit::bench::{Package, package};
-use crate::kit::cargo::{self, Build, Said};
-use crate::kit::case;
+use crate::kit::{case, scaffold};
 use crate::standard;
 
 /// The policy in question.
@@ -71,6 +71,11 @@ impl Policy {
                     features,
                     arguments: &[],
                     target_dir: None,
+                    called: &scaffold::sdk()
+                        .canonicalize()
+                        .map(|sdk| (sdk, "/guest"))
+                        .into_iter()
+                        .collect::<Vec<_>>(),
                 }
                 .run(Said::Shown)
                 .map_err(|error| anyhow::anyhow!("{}: {error}", folder.display()))?;

@@ -27,6 +27,8 @@ pub(crate) struct Build<'a> {
     pub(crate) arguments: &'a [&'a str],
     /// Where cargo puts what it makes; its own choice, if nothing is said.
     pub(crate) target_dir: Option<&'a Path>,
+    /// Folders with sources, and what they are called in panic messages.
+    pub(crate) called: &'a [(PathBuf, &'a str)],
 }
 
 /// Who reads what cargo says while it builds.
@@ -70,7 +72,7 @@ impl Build<'_> {
                 cargo.env_remove(&key);
             }
         }
-        cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", flags());
+        cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", flags(self.called));
         cargo.stdin(Stdio::null()).stdout(Stdio::piped());
         cargo.stderr(match said {
             Said::Kept => Stdio::piped(),
@@ -87,14 +89,18 @@ impl Build<'_> {
 
 /// The linker's flags, and the paths of this machine taken out of panic messages: the same source makes
 /// the same bytes everywhere.
-fn flags() -> String {
+fn flags(called: &[(PathBuf, &str)]) -> String {
     let home = env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cargo")));
-    let mapped = home
-        .and_then(|home| home.into_os_string().into_string().ok())
-        .filter(|home| !home.contains(' '))
-        .map(|home| format!(" --remap-path-prefix={home}=/cargo"));
-    format!("{FLAGS}{}", mapped.unwrap_or_default())
+    let home = home.map(|home| (home, "/cargo"));
+    let mut flags = FLAGS.to_owned();
+    for (folder, name) in home.iter().chain(called) {
+        // Flags are cut at blanks, so a folder with one keeps its name.
+        if let Some(folder) = folder.to_str().filter(|folder| !folder.contains(' ')) {
+            flags += &format!(" --remap-path-prefix={folder}={name}");
+        }
+    }
+    flags
 }
 
 /// The `.wasm` files that cargo says it made, by package name.
