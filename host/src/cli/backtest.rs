@@ -162,7 +162,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Done> {
     output::print(&if arguments.json {
         serde_json::to_string_pretty(&sum)? + "\n"
     } else {
-        sum.text(arguments.out.as_deref(), arguments.html.as_deref())
+        output::plain(&sum.text(arguments.out.as_deref(), arguments.html.as_deref()))
     })?;
     let faults = !sum.old.report.faults.is_empty() || !sum.new.report.faults.is_empty();
     Ok(if bad > 0 || faults { Done::Wrong } else { Done::Well })

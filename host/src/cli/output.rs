@@ -23,7 +23,7 @@ pub(super) fn log() {
 
 /// Says why a command could not run: one sentence, and what it follows from.
 pub(super) fn complain(error: &anyhow::Error) {
-    eprintln!("nudge: {error:#}");
+    eprintln!("nudge: {}", plain(&format!("{error:#}")));
 }
 
 /// Whether the reader of our output has gone, which is no error: `nudge ... | head`.
@@ -50,6 +50,12 @@ pub(super) fn sandbox() -> anyhow::Result<Sandbox> {
     Ok(Sandbox::new(Limits::default(), compiler)?)
 }
 
+/// A stranger's words without what would move a terminal's cursor or change its colours; lines stay.
+pub(super) fn plain(text: &str) -> String {
+    let commands = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    text.chars().map(|c| if commands(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
 /// A table without lines: names on the left, numbers on the right.
 pub(super) fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut table = Table::new();
@@ -57,7 +63,7 @@ pub(super) fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>
     table.set_content_arrangement(ContentArrangement::Disabled);
     let cell = |(at, text): (usize, String)| {
         let side = if at == 0 { CellAlignment::Left } else { CellAlignment::Right };
-        Cell::new(text).set_alignment(side)
+        Cell::new(plain(&text)).set_alignment(side)
     };
     table.set_header(header.iter().map(|h| (*h).to_owned()).enumerate().map(cell));
     for row in rows {
@@ -93,4 +99,16 @@ pub(super) fn share(part: u64, whole: u64) -> String {
 pub(super) fn word(reason: &impl Serialize) -> String {
     let name = serde_json::to_value(reason).ok();
     name.as_ref().and_then(|name| name.as_str()).unwrap_or("unknown").replace('-', " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_strangers_words_do_not_command_the_terminal() {
+        assert_eq!(plain("a\u{1b}[31mb\u{7}\u{9b}\nc"), "a\u{fffd}[31mb\u{fffd}\u{fffd}\nc");
+        let shown = table(&["who"], [vec!["\u{1b}]0;title\u{7}".to_owned()]]);
+        assert!(!shown.contains('\u{1b}') && shown.contains("title"), "{shown:?}");
+    }
 }

@@ -105,7 +105,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Done> {
     output::print(&if arguments.json {
         serde_json::to_string_pretty(&sum)? + "\n"
     } else {
-        sum.table(arguments.out.as_deref(), arguments.html.as_deref())
+        output::plain(&sum.table(arguments.out.as_deref(), arguments.html.as_deref()))
     })?;
     let wrong = bad > 0 || !sum.report.faults.is_empty();
     Ok(if wrong { Done::Wrong } else { Done::Well })

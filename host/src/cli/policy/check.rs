@@ -50,7 +50,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Done> {
     output::print(&if arguments.json {
         serde_json::to_string_pretty(&found)? + "\n"
     } else {
-        found.text()
+        output::plain(&found.text())
     })?;
     Ok(if found.admitted { Done::Well } else { Done::Wrong })
 }

@@ -50,7 +50,7 @@ fn text(found: &Found<'_>, limits: &Limits) -> String {
     let mut text = String::new();
     let mut line = |key: &str, value: &str| {
         if !value.is_empty() {
-            text += &format!("{key:9}{}\n", value.escape_debug());
+            text += &format!("{key:9}{}\n", output::plain(value));
         }
     };
     for (key, value) in &anatomy.metadata {
@@ -65,7 +65,7 @@ fn text(found: &Found<'_>, limits: &Limits) -> String {
     for (title, names) in [("imports", &anatomy.imports), ("exports", &anatomy.exports)] {
         text += &format!("\n{title}\n");
         for name in names {
-            text += &format!("  {}\n", name.escape_debug());
+            text += &format!("  {}\n", output::plain(name));
         }
         if names.is_empty() {
             text += "  nothing\n";
@@ -73,15 +73,10 @@ fn text(found: &Found<'_>, limits: &Limits) -> String {
     }
     text += &format!("\n{}\n", sizes(anatomy, limits));
     match &anatomy.settings_schema {
-        Some(schema) => text += &format!("settings schema\n{}\n", safe(schema.trim_end())),
+        Some(schema) => text += &format!("settings schema\n{}\n", output::plain(schema.trim_end())),
         None => {
             text += "settings schema: none in it; `nudge policy check` asks the policy for one\n"
         }
     }
     text
-}
-
-/// A stranger's text, without what would move the cursor.
-fn safe(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
 }

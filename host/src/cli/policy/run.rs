@@ -59,7 +59,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Done> {
     let _ = configured.listen();
     let answer = ask.put(&configured)?;
     for line in configured.listen() {
-        eprintln!("{}", line.escape_debug());
+        eprintln!("{}", output::plain(&line));
     }
     let (usage, limits) = (configured.usage(), sandbox.limits());
     eprintln!(

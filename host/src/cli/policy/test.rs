@@ -111,7 +111,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Done> {
         });
         output::print(&(serde_json::to_string_pretty(&document)? + "\n"))?;
     } else {
-        output::print(&report(&all, started.elapsed()))?;
+        output::print(&output::plain(&report(&all, started.elapsed())))?;
         output::print(&costs(&usage, bytes.len(), limits))?;
     }
     Ok(if failed == 0 { Done::Well } else { Done::Wrong })
