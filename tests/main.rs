@@ -20,3 +20,4 @@ mod logs;
 mod readme;
 mod real;
 mod replay;
+mod service;

@@ -118,6 +118,7 @@ impl Host {
             user: user.clone(),
             state: self.states.get(user).cloned().unwrap_or_default(),
             inputs: self.inbox.get(user).cloned().unwrap_or_default(),
+            history: false,
         };
         let turns: Vec<Turn> = users.iter().map(turn).collect();
         let engine = Arc::clone(&self.engine);

@@ -15,12 +15,14 @@
 //! time, [`channel`] is how people are reached, and [`clock`] says what time it is. How to write policies
 //! is in the documentation of `nudge-guest`.
 
+pub mod api;
 mod backtest;
 mod cargo;
 pub mod channel;
 #[doc(hidden)]
 pub mod cli;
 pub mod clock;
+pub mod config;
 #[doc(hidden)]
 pub mod demo;
 pub mod engine;
@@ -30,8 +32,10 @@ mod kit;
 mod page;
 pub mod replay;
 pub mod sandbox;
+pub mod service;
 #[doc(hidden)]
 pub mod standard;
+pub mod store;
 pub mod strategy;
 
 pub use host::{Host, Step};

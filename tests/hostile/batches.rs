@@ -89,7 +89,7 @@ fn turns(nodes: &[String]) -> Vec<Turn> {
         let fields = [("node".into(), Value::Text(user.clone()))].into_iter().collect();
         let what = What::Operation { name: "click".into(), fields };
         let event = Event { user: user.clone(), at: Instant(1), what };
-        Turn { user, state: State::default(), inputs: vec![event] }
+        Turn { user, state: State::default(), inputs: vec![event], history: false }
     };
     nodes.iter().map(turn).collect()
 }

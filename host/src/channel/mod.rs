@@ -2,6 +2,8 @@
 //! is an embedder's own. A channel is handed one attempt at a time and says what became of it, which
 //! comes back as a receipt: an event again.
 
+mod log;
+
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
@@ -9,6 +11,8 @@ use std::sync::Arc;
 
 use crate::engine::Outgoing;
 use crate::engine::event::{Event, Grade, Instant, Receipt, Shows, What};
+
+pub use log::Log;
 
 /// A way to reach people.
 pub trait Channel: Send + Sync {
@@ -43,16 +47,25 @@ impl Channels {
         self.0.insert(channel.name().to_owned(), Arc::new(channel));
     }
 
-    /// Makes an attempt, and gives the receipt for it. An attempt on a channel that there is not has
-    /// failed.
-    pub(crate) async fn send(&self, outgoing: &Outgoing, now: Instant) -> Event {
-        let outcome = match self.0.get(&*outgoing.channel) {
+    /// What they are called.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
+    /// Makes an attempt. One on a channel that there is not has failed.
+    pub(crate) async fn attempt(&self, outgoing: &Outgoing) -> Outcome {
+        match self.0.get(&*outgoing.channel) {
             Some(channel) => channel.send(outgoing).await,
             None => {
                 tracing::warn!(channel = &*outgoing.channel, "there is no such channel");
                 Outcome::Failed
             }
-        };
+        }
+    }
+
+    /// Makes an attempt, and gives the receipt for it.
+    pub(crate) async fn send(&self, outgoing: &Outgoing, now: Instant) -> Event {
+        let outcome = self.attempt(outgoing).await;
         let shows = match outcome {
             Outcome::Accepted => Shows::Grade(Grade::Accepted),
             Outcome::Failed => Shows::Failed,

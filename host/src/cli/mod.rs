@@ -2,12 +2,15 @@
 
 mod backtest;
 mod compile;
+mod config;
+mod data;
 mod demo;
 mod logs;
 mod output;
 mod picture;
 mod policy;
 mod replay;
+mod serve;
 
 use std::process::ExitCode;
 
@@ -30,8 +33,19 @@ enum Command {
     Replay(replay::Arguments),
     /// Run two strategies over the same recorded events, and show who would get something else
     Backtest(backtest::Arguments),
-    /// Write, build, test and measure a policy
+    /// Write, build, test and measure a policy, and upload it
     Policy(policy::Arguments),
+    /// Run the service
+    Serve(serve::Arguments),
+    /// Print the service's configuration, each key with what it is for
+    Config(config::Arguments),
+    /// Copy a service's data while it runs
+    Backup(data::Backup),
+    /// Verify a service's data, and say what was found
+    Check(data::Check),
+    /// Print the service's OpenAPI document
+    #[command(name = "openapi")]
+    OpenApi,
     /// Compile the component on standard input, within bounds, to code on standard output
     #[command(hide = true)]
     Compile,
@@ -50,12 +64,20 @@ enum Done {
 #[must_use]
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
-    output::log();
+    // The service logs as it is configured to.
+    if !matches!(arguments.command, Command::Serve(_)) {
+        output::log();
+    }
     let done = match arguments.command {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Backtest(arguments) => backtest::run(&arguments),
         Command::Policy(arguments) => policy::run(&arguments),
+        Command::Serve(arguments) => serve::run(&arguments),
+        Command::Config(arguments) => config::run(&arguments),
+        Command::Backup(arguments) => data::backup(&arguments),
+        Command::Check(arguments) => data::check(&arguments),
+        Command::OpenApi => openapi(),
         Command::Compile => compile::run(),
     };
     match done {
@@ -67,4 +89,9 @@ pub fn run() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+fn openapi() -> anyhow::Result<Done> {
+    output::print(&(crate::api::openapi().to_pretty_json()? + "\n"))?;
+    Ok(Done::Well)
 }

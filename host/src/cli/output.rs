@@ -21,6 +21,18 @@ pub(super) fn log() {
         .init();
 }
 
+/// As [`log`], for a service: as much as its configuration says, unless `NUDGE_LOG` does.
+pub(super) fn log_service(level: &str, json: bool) {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("NUDGE_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if json {
+        log.json().with_ansi(false).init();
+    } else {
+        log.with_ansi(std::io::stderr().is_terminal()).init();
+    }
+}
+
 /// Says why a command could not run: one sentence, and what it follows from.
 pub(super) fn complain(error: &anyhow::Error) {
     eprintln!("nudge: {}", plain(&format!("{error:#}")));

@@ -10,6 +10,7 @@ mod ask;
 pub mod batch;
 pub mod event;
 mod ids;
+mod keep;
 pub mod policy;
 mod push;
 mod state;
@@ -46,6 +47,10 @@ pub struct Turn {
     pub state: State,
     /// Their events, in any order.
     pub inputs: Vec<Event>,
+    /// The events are a record of the past: they say where the user is and what was counted, and nobody
+    /// is messaged about what they show to have stalled by now. Those from before the latest moment that
+    /// the engine knows of come too late to change anything but profile fields that are not known yet.
+    pub history: bool,
 }
 
 /// What came of a user's turn, to be committed as one.

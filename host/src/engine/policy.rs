@@ -121,16 +121,22 @@ pub struct Kinds {
     pub route: bool,
 }
 
-impl std::fmt::Display for Kinds {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl Kinds {
+    /// The contract's words for the kinds that it is.
+    pub fn words(self) -> impl Iterator<Item = &'static str> {
         let all = [
             (self.journey, "journey"),
             (self.audience, "audience"),
             (self.personalise, "personalise"),
             (self.route, "route"),
         ];
-        let kinds: Vec<&str> = all.iter().filter(|(is, _)| *is).map(|(_, kind)| *kind).collect();
-        f.write_str(&kinds.join(", "))
+        all.into_iter().filter(|(is, _)| *is).map(|(_, kind)| kind)
+    }
+}
+
+impl std::fmt::Display for Kinds {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.words().collect::<Vec<_>>().join(", "))
     }
 }
 

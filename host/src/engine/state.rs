@@ -28,7 +28,7 @@ pub struct State {
     /// The process information: the latest value of each event field that a policy asked for.
     pub process: Fields,
     /// Moments of counted events, oldest first, by policy label and counter.
-    counters: BTreeMap<Arc<str>, BTreeMap<Arc<str>, Count>>,
+    pub(super) counters: BTreeMap<Arc<str>, BTreeMap<Arc<str>, Count>>,
     /// Where the user is, by label of the node policy that says so.
     pub visits: BTreeMap<Arc<str>, Visit>,
     /// Messages under way, and the latest that have ended.
@@ -40,9 +40,20 @@ pub struct State {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Count {
+pub(super) struct Count {
     window: Millis,
     moments: VecDeque<Instant>,
+}
+
+impl Count {
+    /// Counts what the other one has counted, too.
+    pub(super) fn absorb(&mut self, other: Count) {
+        self.window = self.window.max(other.window);
+        self.moments.extend(other.moments);
+        self.moments.make_contiguous().sort_unstable();
+        let surplus = self.moments.len().saturating_sub(MOST_COUNTED);
+        self.moments.drain(..surplus);
+    }
 }
 
 impl State {

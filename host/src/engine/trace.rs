@@ -62,6 +62,13 @@ pub enum Decision {
         /// How long was allowed.
         threshold: Millis,
     },
+    /// A visit of the past had stalled: nobody is messaged about it.
+    Past {
+        /// The label of the policy.
+        policy: Arc<str>,
+        /// The node.
+        node: Arc<str>,
+    },
     /// The policy has nothing to say about a visit that has stalled.
     Silent {
         /// The label of the policy.
@@ -229,4 +236,12 @@ pub enum End {
     Unreceived,
     /// Not one attempt could be made.
     Unsent,
+}
+
+impl End {
+    /// Whether attempts that have not left yet are to stay.
+    #[must_use]
+    pub fn calls_off(self) -> bool {
+        matches!(self, End::Received | End::Converted | End::Left)
+    }
 }

@@ -2,7 +2,7 @@
 //! end before the next. Where a policy is needed the walk halts with a question, so that many users'
 //! questions can be put at once. Here: events, visits and who has stalled; `push` has the messages.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::event::{Event, Fields, Instant, Value, What};
@@ -60,6 +60,10 @@ pub(super) struct Walk<'a> {
     pub(super) event: Option<(Arc<str>, Fields)>,
     /// The event shows a page.
     page: bool,
+    /// The inputs are a record of the past.
+    history: bool,
+    /// The policies whose visits the record has moved.
+    recorded: BTreeSet<Arc<str>>,
     /// The moment of what is at hand.
     pub(super) at: Instant,
     pub(super) todo: VecDeque<Todo>,
@@ -70,19 +74,26 @@ pub(super) struct Walk<'a> {
 impl<'a> Walk<'a> {
     pub(super) fn new(strategy: &'a Strategy, turn: Turn, until: Instant) -> Walk<'a> {
         let mut inputs = turn.inputs;
+        let mut state = turn.state;
+        state.follow(strategy);
+        if turn.history {
+            state.take_history(&mut inputs);
+        }
         // Stable: events of one moment stay in the order in which they came.
         inputs.sort_by_key(|event| event.at);
         let mut inputs = inputs.into_iter();
         Walk {
             strategy,
             user: turn.user,
-            at: turn.state.clock.unwrap_or(Instant::MIN),
-            state: turn.state,
+            at: state.clock.unwrap_or(Instant::MIN),
+            state,
             next: inputs.next(),
             inputs,
             until,
             event: None,
             page: false,
+            history: turn.history,
+            recorded: BTreeSet::new(),
             todo: VecDeque::new(),
             outbox: Vec::new(),
             trace: Vec::new(),
@@ -186,7 +197,7 @@ impl<'a> Walk<'a> {
             What::Heartbeat => self.state.visits.values_mut().for_each(|visit| visit.beat(self.at)),
             What::Profile { fields } => {
                 for (name, value) in fields.iter() {
-                    self.state.profile.set(name.clone(), value.clone());
+                    self.state.learn(name, value);
                 }
             }
             What::Receipt(receipt) => self.receipt(&receipt),
@@ -227,6 +238,9 @@ impl<'a> Walk<'a> {
             }
             return;
         };
+        if self.history {
+            self.recorded.insert(label.clone());
+        }
         let stays = self.state.visits.get(&label).is_some_and(|visit| visit.node == node);
         if !stays {
             let previous = self.leave(&label, &node);
@@ -299,6 +313,10 @@ impl<'a> Walk<'a> {
         let Some(visit) = self.state.visits.get_mut(label) else { return };
         let Some(watch) = visit.watch(strategy.rules(label)) else { return };
         visit.stalled.push(visit.rule);
+        if self.recorded.contains(label) {
+            let node = visit.node.clone();
+            return self.record(Decision::Past { policy: label.clone(), node });
+        }
         let stalled = Decision::Stalled {
             policy: label.clone(),
             node: visit.node.clone(),

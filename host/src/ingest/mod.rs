@@ -13,6 +13,7 @@ mod csv;
 mod date;
 mod detect;
 mod error;
+pub mod live;
 mod ndjson;
 mod row;
 mod scan;

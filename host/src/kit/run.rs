@@ -234,7 +234,7 @@ impl<'a> Life<'a> {
             .into_iter()
             .map(|(who, state)| {
                 let inputs = if who == user { event.take().into_iter().collect() } else { vec![] };
-                Turn { user: who, state, inputs }
+                Turn { user: who, state, inputs, history: false }
             })
             .collect();
         let mut records = Vec::new();

@@ -127,6 +127,7 @@ impl Users {
             user: Arc::clone(&user),
             state: State::default(),
             inputs,
+            history: false,
         })
     }
 }

@@ -21,11 +21,18 @@ pub struct Checked {
     pub problems: Vec<AdmitError>,
 }
 
-/// Reads a component: what it is made of, without compiling or running anything. As far as it can be
-/// read, if it is broken or too large.
-#[must_use]
-pub fn examine(bytes: &[u8], limits: &Limits) -> Anatomy {
-    admit::examine(bytes, limits).0
+/// Reads a component: what it is made of, without compiling or running anything, however large it is.
+///
+/// # Errors
+///
+/// If it cannot be read: it is no component, or a broken one.
+pub fn examine(bytes: &[u8], limits: &Limits) -> Result<Anatomy, AdmitError> {
+    let limits = Limits { component_bytes: usize::MAX, ..limits.clone() };
+    let (anatomy, problems) = admit::examine(bytes, &limits);
+    let unreadable = |problem: &AdmitError| {
+        matches!(problem, AdmitError::NotAComponent(_) | AdmitError::Invalid(_))
+    };
+    problems.into_iter().find(unreadable).map_or(Ok(anatomy), Err)
 }
 
 impl Sandbox {
@@ -45,7 +52,7 @@ impl Sandbox {
         }
         if !checked.problems.is_empty() {
             // It cannot be linked, let alone asked; but whether it is valid can be said.
-            let compiled = self.0.compiler.compile(&self.0.engine, &self.0.limits, bytes);
+            let compiled = self.compile(digest, bytes);
             match compiled {
                 // That it asks for too much has been said.
                 Ok(_) | Err(AdmitError::Resources(_)) => {}

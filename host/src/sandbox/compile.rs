@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use super::Digest;
 use super::admit::validate;
 use super::error::{AdmitError, HostError};
 use super::limits::{self, Limits};
@@ -29,29 +30,70 @@ pub enum Compiler {
     },
 }
 
+/// Where compiled code is kept between runs. It is trusted: whoever can write to it can run anything
+/// as the host.
+pub trait CodeCache: Send + Sync {
+    /// The code that was kept under this name.
+    fn get(&self, name: &str) -> Option<Vec<u8>>;
+    /// Keeps code under a name. That it cannot be is no reason to stop.
+    fn put(&self, name: &str, code: &[u8]);
+}
+
 /// What the child's answer begins with: code follows, or why there is none.
 const CODE: u8 = 1;
 const INVALID: u8 = 2;
 const NOT_COMPILED: u8 = 3;
 
+/// The variables by which a child is told its bounds.
+const MEMORY: &str = "NUDGE_COMPILE_MEMORY";
+const SECONDS: &str = "NUDGE_COMPILE_SECONDS";
+const NICENESS: &str = "NUDGE_COMPILE_NICENESS";
+
 /// No compiled component has more bytes than this many for each of its own.
 const MOST_GROWTH: usize = 64;
 
+/// Compiles a component, or takes its code from the cache.
+pub(super) fn compile(
+    compiler: &Compiler,
+    cache: Option<&dyn CodeCache>,
+    engine: &Engine,
+    limits: &Limits,
+    digest: Digest,
+    bytes: &[u8],
+) -> Result<Component, AdmitError> {
+    let name = format!("code/{}/{digest}", compatibility(engine));
+    // Code that does not load, of another machine for one, is as good as none.
+    let kept = cache.and_then(|cache| cache.get(&name));
+    if let Some(component) = kept.and_then(|code| load(engine, limits, &code).ok()) {
+        return Ok(component);
+    }
+    let code = compiler.code(engine, limits, bytes)?;
+    let component = load(engine, limits, &code)?;
+    if let Some(cache) = cache {
+        cache.put(&name, &code);
+    }
+    Ok(component)
+}
+
+/// A name for what code must have been made for to run here: this build's compiler, its settings, this
+/// kind of processor.
+fn compatibility(engine: &Engine) -> String {
+    use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+    let mut hash = DefaultHasher::new();
+    engine.precompile_compatibility_hash().hash(&mut hash);
+    format!("{:016x}", hash.finish())
+}
+
 impl Compiler {
-    pub(super) fn compile(
-        &self,
-        engine: &Engine,
-        limits: &Limits,
-        bytes: &[u8],
-    ) -> Result<Component, AdmitError> {
+    fn code(&self, engine: &Engine, limits: &Limits, bytes: &[u8]) -> Result<Vec<u8>, AdmitError> {
         match self {
-            Compiler::Here => load(engine, limits, &code(engine, bytes)?),
+            Compiler::Here => code(engine, bytes),
             Compiler::Child { program, arguments } => {
                 let answer = child(program, arguments, limits, bytes)?;
                 let (tag, rest) = answer.split_first().unwrap_or((&0, &[]));
                 let reason = || String::from_utf8_lossy(rest).into_owned();
                 match *tag {
-                    CODE => load(engine, limits, rest),
+                    CODE => Ok(rest.to_vec()),
                     INVALID => Err(AdmitError::Invalid(reason())),
                     NOT_COMPILED => Err(AdmitError::Compile(reason())),
                     _ => Err(AdmitError::Host(HostError::new("the compiler gave no answer"))),
@@ -70,7 +112,8 @@ fn code(engine: &Engine, bytes: &[u8]) -> Result<Vec<u8>, AdmitError> {
 fn load(engine: &Engine, limits: &Limits, code: &[u8]) -> Result<Component, AdmitError> {
     // SAFETY: loading code means trusting it. This was made a moment ago by our own compiler, here or
     // in our own child process, from bytes that were validated, and reached us through a pipe that
-    // nobody else holds. wasmtime checks version and settings.
+    // nobody else holds; or it was so made before, and kept where only the host writes. wasmtime checks
+    // version and settings.
     #[allow(unsafe_code)]
     let loaded = |engine: &Engine| unsafe { Component::deserialize(engine, code) };
     loaded(engine).map_err(|error| {
@@ -85,14 +128,28 @@ fn load(engine: &Engine, limits: &Limits, code: &[u8]) -> Result<Component, Admi
     })
 }
 
-/// What the child process does: bounds itself, reads a component and writes its code, or why it has
-/// none.
+/// What the child process does: bounds itself as its parent says in environment variables, reads a
+/// component and writes its code, or why it has none.
 ///
 /// # Errors
 ///
 /// What kept it from doing so; the parent shows it to the tenant.
-pub fn compile_here(mut input: impl Read, mut output: impl Write) -> Result<(), HostError> {
-    let limits = Limits::default();
+pub fn compile_here(
+    mut input: impl Read,
+    mut output: impl Write,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<(), HostError> {
+    let mut limits = Limits::default();
+    let told = |name: &str| variable(name).and_then(|value| value.parse::<u64>().ok());
+    if let Some(bytes) = told(MEMORY) {
+        limits.compile_memory_bytes = bytes;
+    }
+    if let Some(seconds) = told(SECONDS) {
+        limits.compile_time = Duration::from_secs(seconds);
+    }
+    if let Some(niceness) = told(NICENESS).and_then(|niceness| niceness.try_into().ok()) {
+        limits.compile_niceness = niceness;
+    }
     bound(&limits).map_err(HostError::new)?;
     let mut bytes = Vec::new();
     input.read_to_end(&mut bytes).map_err(HostError::new)?;
@@ -116,6 +173,7 @@ fn bound(limits: &Limits) -> std::io::Result<()> {
     // Processor time of all threads; the parent watches the clock on the wall.
     setrlimit(Resource::Cpu, at_most(seconds * 4))?;
     setrlimit(Resource::Core, at_most(0))?;
+    rustix::process::nice(i32::from(limits.compile_niceness))?;
     Ok(())
 }
 
@@ -136,6 +194,9 @@ fn child(
     let mut child = Command::new(program)
         .args(arguments)
         .env_clear()
+        .env(MEMORY, limits.compile_memory_bytes.to_string())
+        .env(SECONDS, limits.compile_time.as_secs().max(1).to_string())
+        .env(NICENESS, limits.compile_niceness.to_string())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

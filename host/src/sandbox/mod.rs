@@ -31,7 +31,7 @@ use wasmtime::{Engine, EngineWeak};
 
 pub use admit::{Anatomy, Extent};
 pub use check::{Checked, examine};
-pub use compile::{Compiler, compile_here};
+pub use compile::{CodeCache, Compiler, compile_here};
 pub use error::{AdmitError, HostError, Issue};
 pub use exported::{TestFailure, Tested};
 pub use limits::Limits;
@@ -85,6 +85,7 @@ pub struct Sandbox(Arc<Inner>);
 struct Inner {
     limits: Limits,
     compiler: Compiler,
+    cache: Option<Arc<dyn CodeCache>>,
     engine: Engine,
     linker: Linker<Guest>,
     /// Compiled code by digest, as long as somebody uses it.
@@ -121,6 +122,19 @@ impl Sandbox {
     ///
     /// If this machine cannot run it: no compiler for its processor, or too little address space.
     pub fn new(limits: Limits, compiler: Compiler) -> Result<Sandbox, HostError> {
+        Sandbox::with_cache(limits, compiler, None)
+    }
+
+    /// As [`Sandbox::new`]; code that was compiled once is kept in the cache.
+    ///
+    /// # Errors
+    ///
+    /// See [`Sandbox::new`].
+    pub fn with_cache(
+        limits: Limits,
+        compiler: Compiler,
+        cache: Option<Arc<dyn CodeCache>>,
+    ) -> Result<Sandbox, HostError> {
         let engine = Engine::new(&limits::pooled(&limits)).map_err(HostError::new)?;
         let mut linker = Linker::new(&engine);
         bindings::nudge::policy::log::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest| guest)
@@ -131,6 +145,7 @@ impl Sandbox {
         Ok(Sandbox(Arc::new(Inner {
             limits,
             compiler,
+            cache,
             engine,
             linker,
             compiled: Mutex::new(BTreeMap::new()),
@@ -181,7 +196,7 @@ impl Sandbox {
         if let Some(compiled) = known() {
             return Ok(compiled);
         }
-        let component = self.0.compiler.compile(&self.0.engine, &self.0.limits, bytes)?;
+        let component = self.compile(digest, bytes)?;
         let instance = self.link(&component)?;
         let (kinds, tests) = (anatomy.kinds(), anatomy.has_tests());
         let made = Arc::new(Compiled { kinds, tests, instance });
@@ -189,6 +204,11 @@ impl Sandbox {
         compiled.retain(|_, compiled| compiled.strong_count() > 0);
         compiled.insert(digest, Arc::downgrade(&made));
         Ok(made)
+    }
+
+    fn compile(&self, digest: Digest, bytes: &[u8]) -> Result<Component, AdmitError> {
+        let Inner { compiler, cache, engine, limits, .. } = &*self.0;
+        compile::compile(compiler, cache.as_deref(), engine, limits, digest, bytes)
     }
 
     fn link(&self, component: &Component) -> Result<InstancePre<Guest>, AdmitError> {

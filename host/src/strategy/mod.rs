@@ -101,6 +101,11 @@ impl std::fmt::Debug for Loaded {
     }
 }
 
+/// Reads a strategy's document, in TOML or JSON, or says what is wrong with it and where.
+pub(crate) fn document(text: &str) -> Result<Document, String> {
+    document::parse(text)
+}
+
 /// Loads the strategy in a file.
 ///
 /// # Errors

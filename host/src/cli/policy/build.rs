@@ -46,7 +46,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Done> {
     output::print(&format!(
         "{}\n\n{}",
         shown(&out),
-        sizes(&examine(&component, &limits), &limits)
+        sizes(&examine(&component, &limits)?, &limits)
     ))?;
     Ok(Done::Well)
 }

@@ -35,8 +35,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Done> {
     let bytes = arguments.policy.component(&source, &[])?;
     let settings = arguments.settings.given()?;
     let checked = output::sandbox()?.check(&bytes, settings.as_deref());
-    if let Some(crate::sandbox::AdmitError::Host(host)) = checked.problems.first() {
-        return Err(host.clone().into());
+    for problem in &checked.problems {
+        if let crate::sandbox::AdmitError::Host(host) = problem {
+            return Err(host.clone().into());
+        }
     }
     let found = Found {
         admitted: checked.problems.is_empty(),

@@ -1,5 +1,6 @@
 //! `nudge policy inspect`.
 
+use anyhow::Context as _;
 use clap::Args;
 use serde::Serialize;
 
@@ -30,7 +31,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Done> {
     let source = arguments.policy.source()?;
     let bytes = arguments.policy.component(&source, &[])?;
     let limits = Limits::default();
-    let anatomy = examine(&bytes, &limits);
+    let anatomy = examine(&bytes, &limits).with_context(|| arguments.policy.policy.clone())?;
     let found = Found {
         digest: Digest::of(&bytes).to_string(),
         kinds: anatomy.kinds().to_string(),

@@ -6,6 +6,7 @@ mod case;
 mod check;
 mod inspect;
 mod new;
+mod push;
 mod run;
 mod source;
 mod test;
@@ -50,6 +51,8 @@ enum Command {
     Bench(bench::Arguments),
     /// Make a case of what really happened to a user
     Case(case::Arguments),
+    /// Upload a policy, or a whole strategy, to a service
+    Push(push::Arguments),
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Done> {
@@ -62,5 +65,6 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Done> {
         Command::Test(arguments) => test::run(arguments),
         Command::Bench(arguments) => bench::run(arguments),
         Command::Case(arguments) => case::run(arguments),
+        Command::Push(arguments) => push::run(arguments),
     }
 }

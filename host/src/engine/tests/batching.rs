@@ -8,7 +8,12 @@ use crate::engine::policy::{Failure, Fault, Origin, Question, Shape};
 use crate::engine::{Advance, BATCH, Engine, State, Turn};
 
 fn turn(user: usize, events: Vec<Event>) -> Turn {
-    Turn { user: format!("user {user}").into(), state: State::default(), inputs: events }
+    Turn {
+        user: format!("user {user}").into(),
+        state: State::default(),
+        inputs: events,
+        history: false,
+    }
 }
 
 fn all_bytes(advances: &[Advance]) -> Vec<String> {

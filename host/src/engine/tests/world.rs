@@ -77,7 +77,12 @@ impl Live {
 
     /// Events happen, and are handled in one step at `now`.
     pub(super) fn takes(&mut self, inputs: Vec<Event>, now: i64) -> &mut Live {
-        let turn = Turn { user: "ann".into(), state: std::mem::take(&mut self.state), inputs };
+        let turn = Turn {
+            user: "ann".into(),
+            state: std::mem::take(&mut self.state),
+            inputs,
+            history: false,
+        };
         let advance = self.engine.step(vec![turn], Instant(now)).unwrap().pop().unwrap();
         self.state = advance.state;
         self.due = advance.due;
@@ -118,7 +123,7 @@ impl Live {
 
 /// A new user's whole story in one step, up to `now`.
 pub(super) fn story(engine: &Engine, events: Vec<Event>, now: i64) -> Advance {
-    let turn = Turn { user: "ann".into(), state: State::default(), inputs: events };
+    let turn = Turn { user: "ann".into(), state: State::default(), inputs: events, history: false };
     engine.step(vec![turn], Instant(now)).unwrap().pop().unwrap()
 }
 
@@ -209,6 +214,7 @@ pub(super) fn line(record: &Record) -> String {
         Decision::Stalled { node, dwell: Millis(dwell), threshold: Millis(most), .. } => {
             format!("{at} stalled {node} {dwell}>{most}")
         }
+        Decision::Past { node, .. } => format!("{at} past {node}"),
         Decision::Silent { node, .. } => format!("{at} silent {node}"),
         Decision::Drafted { key, node, .. } => format!("{at} drafted {key} {node}"),
         Decision::Refused { reason, .. } => format!("{at} refused {reason:?}"),

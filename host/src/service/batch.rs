@@ -1,0 +1,568 @@
+//! One batch of a lane through the engine: who is meant, what was heard before, states in, states and
+//! decisions out. Nothing here is durable yet; `group` sees to that.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::core::Core;
+use super::lane::{Failed, Input, Lane, Ticket, lock};
+use super::memory::{Known, Memory};
+use crate::channel::Outcome;
+use crate::engine::event::{Event, Grade, Instant, Receipt, Shows, What};
+use crate::engine::{Advance, Decision, Engine, HostFailure, Outgoing, Record, State, Turn};
+use crate::ingest::live::{Deed, Item};
+use crate::store::{
+    Attempt, Chunk, Image, Letter, MessageId, ReceiptRow, Seq, Settled, StoreError, UserKey,
+};
+
+/// What begins the name of somebody who is only known by an anonymous id.
+pub(super) const ANONYMOUS: &str = "anon:";
+
+/// The channel whose messages are found in the app.
+pub(super) const APP: &str = "app";
+
+/// Turns from which on it is worth evaluating them on several processors.
+const WORTH_SPLITTING: usize = 128;
+
+/// A batch that was evaluated, on its way into the store.
+pub(super) struct Evaluated {
+    /// What is stored.
+    pub(super) chunk: Chunk,
+    /// What is done once it is stored, or is not.
+    pub(super) then: Then,
+}
+
+/// What there is to do about a batch that does not go into the store.
+pub(super) struct Then {
+    pub(super) lane: Arc<Lane>,
+    /// The lane's epoch in which it was evaluated.
+    pub(super) epoch: u64,
+    /// Who waits, and for how many inputs.
+    pub(super) tickets: Vec<(Ticket, usize)>,
+    pub(super) woken: Vec<Arc<str>>,
+    /// What has to be done again if this is not stored.
+    pub(super) settled: Vec<Input>,
+    /// Faults by policy label, with a word on the latest.
+    pub(super) faults: BTreeMap<Arc<str>, (u64, String)>,
+    /// The release that decided.
+    pub(super) release: Option<u64>,
+    pub(super) duplicates: u64,
+}
+
+/// What happens to one user in a batch.
+#[derive(Default)]
+struct Doings {
+    live: Vec<Event>,
+    history: Vec<Event>,
+    /// Who has turned out to be this user, with the latest chunk about them.
+    absorbed: Vec<(Arc<str>, u64)>,
+}
+
+impl Doings {
+    fn is_nothing(&self) -> bool {
+        self.live.is_empty() && self.history.is_empty() && self.absorbed.is_empty()
+    }
+}
+
+/// A line of the log: what came in about a user, and what was decided.
+#[derive(Serialize)]
+struct Line<'a> {
+    user: &'a str,
+    /// The chunk before this one that is about the user.
+    prev: u64,
+    at: Instant,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    release: Option<u64>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    absorbed: &'a [(Arc<str>, u64)],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    history: &'a [Event],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    events: &'a [Event],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    trace: &'a [Record],
+}
+
+/// Evaluates a batch.
+///
+/// If it cannot be, everybody who waits is told, wakes may fire again, and what the service itself had
+/// for the lane is back in its queue.
+pub(super) fn evaluate(core: &Core, lane: &Arc<Lane>, inputs: Vec<Input>) -> Option<Evaluated> {
+    let mut memory = lock(&lane.memory);
+    lane.take_back(&mut memory);
+    let mut batch = Batch::new(core, lane);
+    let result = batch.run(&mut memory, inputs);
+    let Batch { chunk, then, .. } = batch;
+    match result {
+        Ok(()) => Some(Evaluated { chunk, then }),
+        Err(failed) => {
+            tracing::error!(tenant = lane.id.0, "a batch could not be evaluated: {failed:?}");
+            // States were moved out of mind for it.
+            memory.forget();
+            for id in &chunk.ids {
+                memory.window.remove(*id);
+            }
+            drop(memory);
+            lane.unwake(&then.woken);
+            then.give_up(&failed);
+            None
+        }
+    }
+}
+
+impl Then {
+    /// Tells everybody who waits that it has come to nothing, and has the service's own part done again.
+    pub(super) fn give_up(self, failed: &Failed) {
+        for (ticket, inputs) in self.tickets {
+            ticket.settle(inputs, Err(failed.clone()));
+        }
+        for input in self.settled {
+            self.lane.push(input);
+        }
+    }
+}
+
+struct Batch<'a> {
+    core: &'a Core,
+    now: Instant,
+    chunk: Chunk,
+    then: Then,
+    users: HashMap<Arc<str>, usize>,
+    turns: Vec<(Arc<str>, Doings)>,
+}
+
+impl<'a> Batch<'a> {
+    fn new(core: &'a Core, lane: &Arc<Lane>) -> Batch<'a> {
+        let now = core.clock.now();
+        let chunk = Chunk {
+            tenant: lane.id,
+            seq: core.next_seq(),
+            at: now,
+            ids: Vec::new(),
+            events: 0,
+            lines: Vec::new(),
+            images: Vec::new(),
+            links: Vec::new(),
+            outbox: Vec::new(),
+            outcomes: Vec::new(),
+            called_off: Vec::new(),
+            letters: Vec::new(),
+            receipts: Vec::new(),
+        };
+        let then = Then {
+            lane: Arc::clone(lane),
+            epoch: lane.epoch(),
+            tickets: Vec::new(),
+            woken: Vec::new(),
+            settled: Vec::new(),
+            faults: BTreeMap::new(),
+            release: None,
+            duplicates: 0,
+        };
+        Batch { core, now, chunk, then, users: HashMap::new(), turns: Vec::new() }
+    }
+
+    fn run(&mut self, memory: &mut Memory, inputs: Vec<Input>) -> Result<(), Failed> {
+        let store = |error: StoreError| Failed::from(&error);
+        for input in &inputs {
+            self.note(input);
+        }
+        let names = inputs.iter().flat_map(names);
+        memory.learn(&*self.core.store, self.then.lane.id, names).map_err(store)?;
+        let inputs = self.hear(memory, inputs);
+        for input in inputs {
+            self.sort(memory, input);
+        }
+        // In the order of names: what is decided must not depend on the order of a hash map.
+        let mut turns = std::mem::take(&mut self.turns);
+        turns.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        let mut states = self.states(memory, &mut turns).map_err(store)?;
+        let live = self.then.lane.live();
+        self.then.release = live.as_ref().map(|live| live.number);
+        let lasts: Vec<Seq> = states.iter().map(|known| known.last).collect();
+        // Of a turn in which nothing happens it is worth knowing whether it has changed anything.
+        let before: Vec<Option<State>> = (turns.iter().zip(&states))
+            .map(|((_, doings), known)| doings.is_nothing().then(|| known.state.clone()))
+            .collect();
+        let host = |error: HostFailure| Failed::Unavailable(error.to_string());
+        let advances = match &live {
+            Some(live) => self.step(&live.engine, &mut turns, &mut states).map_err(host)?,
+            None => offline(&turns, states),
+        };
+        for (at, (advance, (_, doings))) in advances.into_iter().zip(&turns).enumerate() {
+            let last = lasts.get(at).copied().unwrap_or_default();
+            let before = before.get(at).and_then(Option::as_ref);
+            let told = !advance.trace.is_empty() || before != Some(&advance.state);
+            self.keep(memory, advance, doings, last, told).map_err(Failed::Unavailable)?;
+        }
+        Ok(())
+    }
+
+    /// Remembers what an input means to those who wait for it.
+    fn note(&mut self, input: &Input) {
+        match input {
+            Input::Item { ticket, .. } | Input::Receipt { ticket, .. } => {
+                match self.then.tickets.last_mut() {
+                    Some((last, inputs)) if last.is(ticket) => *inputs += 1,
+                    _ => self.then.tickets.push((ticket.clone(), 1)),
+                }
+            }
+            Input::Wake { user } => self.then.woken.push(user.clone()),
+            Input::Settled { attempt, outcome } => self
+                .then
+                .settled
+                .push(Input::Settled { attempt: attempt.clone(), outcome: *outcome }),
+        }
+    }
+
+    /// Leaves out what was heard before, and finds out who is the same as whom.
+    fn hear(&mut self, memory: &mut Memory, inputs: Vec<Input>) -> Vec<Input> {
+        let mut heard = Vec::with_capacity(inputs.len());
+        for input in inputs {
+            if let Input::Item { item, .. } = &input {
+                if let Some(id) = item.id.map(|id| id.0)
+                    && !self.is_new(memory, id)
+                {
+                    self.then.duplicates += 1;
+                    continue;
+                }
+                self.link(memory, item);
+            }
+            heard.push(input);
+        }
+        heard
+    }
+
+    fn is_new(&mut self, memory: &mut Memory, id: MessageId) -> bool {
+        let new = memory.window.insert(id, self.now);
+        if new {
+            self.chunk.ids.push(id);
+        }
+        new
+    }
+
+    /// An anonymous user who says who they are is that user from then on; an anonymous id belongs to
+    /// whom it belonged to first. With an alias another user's name may become one's own.
+    fn link(&mut self, memory: &mut Memory, item: &Item) {
+        let Some(user) = &item.who.user else { return };
+        let identifies = match &item.deed {
+            Deed::Alias { .. } => true,
+            Deed::Happened(deeds) => deeds.iter().any(|deed| matches!(deed, What::Profile { .. })),
+        };
+        let mut others = Vec::new();
+        if identifies && let Some(anonymous) = &item.who.anonymous {
+            others.push(Arc::from(format!("{ANONYMOUS}{anonymous}")));
+        }
+        if let Deed::Alias { previous } = &item.deed {
+            others.push(previous.clone());
+            others.push(Arc::from(format!("{ANONYMOUS}{previous}")));
+        }
+        for other in others {
+            let (me, them) = (memory.owner(user), memory.owner(&other));
+            let mine = identifies && matches!(item.deed, Deed::Alias { .. });
+            if me != them && (mine || them.starts_with(ANONYMOUS)) {
+                memory.link(them.clone(), me.clone());
+                self.chunk.links.push((them, me));
+            }
+        }
+    }
+
+    fn doings(&mut self, user: Arc<str>) -> Option<&mut Doings> {
+        let at = *self.users.entry(user.clone()).or_insert_with(|| {
+            self.turns.push((user, Doings::default()));
+            self.turns.len() - 1
+        });
+        self.turns.get_mut(at).map(|(_, doings)| doings)
+    }
+
+    /// Puts an input where its user's turn is.
+    fn sort(&mut self, memory: &Memory, input: Input) {
+        let now = self.now;
+        let owner = |user: &Arc<str>| memory.owner(user);
+        match input {
+            Input::Item { item, history, .. } => {
+                let Some(user) = name(&item).map(|name| owner(&name)) else { return };
+                self.chunk.events += 1;
+                let Some(doings) = self.doings(user.clone()) else { return };
+                if let Deed::Happened(deeds) = item.deed {
+                    let event = |what| Event { user: user.clone(), at: item.at, what };
+                    let place = if history { &mut doings.history } else { &mut doings.live };
+                    place.extend(deeds.into_iter().map(event));
+                }
+            }
+            Input::Receipt { user, tracking, shows, .. } => {
+                self.receipt(&owner(&user), tracking, shows, now);
+            }
+            Input::Wake { user } => {
+                let _ = self.doings(owner(&user));
+            }
+            Input::Settled { attempt, outcome } => {
+                let attempt = attempt.attempt;
+                let user = owner(&attempt.user);
+                let (word, shows) = match outcome {
+                    Outcome::Accepted => ("accepted", Shows::Grade(Grade::Accepted)),
+                    Outcome::Failed => ("failed", Shows::Failed),
+                };
+                self.chunk.outcomes.push(Settled {
+                    tracking: attempt.tracking.clone(),
+                    at: now,
+                    outcome: word.into(),
+                });
+                if outcome == Outcome::Accepted && &*attempt.channel == APP {
+                    self.chunk.letters.push(Letter {
+                        user: user.clone(),
+                        tracking: attempt.tracking.clone(),
+                        at: now,
+                        content: attempt.content,
+                    });
+                }
+                self.receipt(&user, attempt.tracking, shows, now);
+            }
+        }
+    }
+
+    fn receipt(&mut self, user: &Arc<str>, tracking: Arc<str>, shows: Shows, now: Instant) {
+        let row = ReceiptRow { tracking: tracking.clone(), at: now, shows: word(shows).into() };
+        self.chunk.receipts.push(row);
+        self.chunk.events += 1;
+        let what = What::Receipt(Receipt { tracking, shows });
+        let event = Event { user: user.clone(), at: now, what };
+        if let Some(doings) = self.doings(user.clone()) {
+            doings.live.push(event);
+        }
+    }
+
+    /// Every user's state, with that of those who have turned out to be the same.
+    fn states(
+        &mut self,
+        memory: &mut Memory,
+        turns: &mut [(Arc<str>, Doings)],
+    ) -> Result<Vec<Known>, StoreError> {
+        // A link made in this batch may be about somebody who does nothing in it.
+        let tenant = self.then.lane.id;
+        let gone: Vec<(Arc<str>, Arc<str>)> =
+            self.chunk.links.iter().map(|(from, _)| (from.clone(), memory.owner(from))).collect();
+        let wanted = turns.iter().map(|(user, _)| user).chain(gone.iter().map(|(from, _)| from));
+        let missing: Vec<UserKey> = wanted
+            .filter(|user| !memory.states.has(user))
+            .map(|user| UserKey { tenant, user: user.clone() })
+            .collect();
+        let mut loaded = HashMap::new();
+        if !missing.is_empty() {
+            let stored = self.core.store.load(&missing)?;
+            for (key, stored) in missing.into_iter().zip(stored) {
+                let Some(stored) = stored else { continue };
+                let state: State = serde_json::from_slice(&stored.state)
+                    .map_err(|error| StoreError::Damaged(format!("a user's state: {error}")))?;
+                loaded.insert(key.user, Known { last: stored.last, state });
+            }
+        }
+        let mut take = |user: &Arc<str>| {
+            memory.states.take(user).or_else(|| loaded.remove(user)).unwrap_or_default()
+        };
+        let mut states: Vec<Known> = turns.iter().map(|(user, _)| take(user)).collect();
+        for (from, to) in gone {
+            let other = take(&from);
+            if let Ok(at) = turns.binary_search_by(|(user, _)| user.cmp(&to))
+                && let (Some(known), Some((_, doings))) = (states.get_mut(at), turns.get_mut(at))
+            {
+                known.state.absorb(other.state);
+                doings.absorbed.push((from.clone(), other.last.0));
+            }
+            self.chunk.images.push(Image {
+                user: from,
+                last: self.chunk.seq,
+                due: None,
+                state: None,
+            });
+        }
+        Ok(states)
+    }
+
+    /// The turns, history before what is happening.
+    fn step(
+        &self,
+        engine: &Engine,
+        turns: &mut [(Arc<str>, Doings)],
+        states: &mut [Known],
+    ) -> Result<Vec<Advance>, HostFailure> {
+        let mut past: Vec<(Vec<Record>, Vec<Outgoing>)> = vec![Default::default(); turns.len()];
+        let old: Vec<usize> = (turns.iter().enumerate())
+            .filter(|(_, (_, doings))| !doings.history.is_empty())
+            .map(|(at, _)| at)
+            .collect();
+        let turn = |at: usize, user: &Arc<str>, inputs: &[Event], states: &mut [Known], history| {
+            let state = states.get_mut(at).map(|known| std::mem::take(&mut known.state));
+            let (user, inputs) = (user.clone(), inputs.to_vec());
+            Turn { user, state: state.unwrap_or_default(), inputs, history }
+        };
+        let records: Vec<Turn> = (old.iter())
+            .filter_map(|at| turns.get(*at).map(|(user, doings)| (*at, user, &doings.history)))
+            .map(|(at, user, inputs)| turn(at, user, inputs, states, true))
+            .collect();
+        if !records.is_empty() {
+            for (at, advance) in old.iter().zip(self.split(engine, records)?) {
+                if let (Some(known), Some(past)) = (states.get_mut(*at), past.get_mut(*at)) {
+                    known.state = advance.state;
+                    *past = (advance.trace, advance.outbox);
+                }
+            }
+        }
+        let now: Vec<Turn> = (turns.iter().enumerate())
+            .map(|(at, (user, doings))| turn(at, user, &doings.live, states, false))
+            .collect();
+        let mut advances = self.split(engine, now)?;
+        for (advance, (mut trace, mut outbox)) in advances.iter_mut().zip(past) {
+            trace.append(&mut advance.trace);
+            outbox.append(&mut advance.outbox);
+            advance.trace = trace;
+            advance.outbox = outbox;
+        }
+        Ok(advances)
+    }
+
+    /// Steps turns on several processors where that pays.
+    fn split(&self, engine: &Engine, turns: Vec<Turn>) -> Result<Vec<Advance>, HostFailure> {
+        let parts = self.core.spare_processors().min(turns.len() / WORTH_SPLITTING);
+        if parts < 2 {
+            return engine.step(turns, self.now);
+        }
+        let size = turns.len().div_ceil(parts);
+        let mut rest = turns;
+        let mut cut = Vec::with_capacity(parts);
+        while rest.len() > size {
+            let tail = rest.split_off(size);
+            cut.push(std::mem::replace(&mut rest, tail));
+        }
+        let now = self.now;
+        let answers = std::thread::scope(|scope| {
+            let others: Vec<_> =
+                cut.into_iter().map(|part| scope.spawn(move || engine.step(part, now))).collect();
+            let last = engine.step(rest, now);
+            let lost = |_| Err(HostFailure("an evaluating thread ended".to_owned()));
+            let mut answers: Vec<_> =
+                others.into_iter().map(|other| other.join().unwrap_or_else(lost)).collect();
+            answers.push(last);
+            answers
+        });
+        let mut advances = Vec::new();
+        for answer in answers {
+            advances.extend(answer?);
+        }
+        Ok(advances)
+    }
+
+    /// Makes rows of what came of a user's turn, and keeps their state in mind.
+    fn keep(
+        &mut self,
+        memory: &mut Memory,
+        advance: Advance,
+        doings: &Doings,
+        last: Seq,
+        told: bool,
+    ) -> Result<(), String> {
+        let chunk = &mut self.chunk;
+        let line = Line {
+            user: &advance.user,
+            prev: last.0,
+            at: self.now,
+            release: self.then.release,
+            absorbed: &doings.absorbed,
+            history: &doings.history,
+            events: &doings.live,
+            trace: &advance.trace,
+        };
+        let written = |error: serde_json::Error| error.to_string();
+        // A turn that has changed nothing is not worth a line.
+        if told {
+            serde_json::to_writer(&mut chunk.lines, &line).map_err(written)?;
+            chunk.lines.push(b'\n');
+        }
+        for record in &advance.trace {
+            match &record.decision {
+                Decision::Ended { message, reason, .. } if reason.calls_off() => {
+                    chunk.called_off.push(message.clone());
+                }
+                Decision::Fault { policy, question, fault } => {
+                    let known = self.then.faults.entry(policy.clone()).or_default();
+                    known.0 += 1;
+                    known.1 = format!("{fault} (asked: {})", question.word());
+                }
+                _ => {}
+            }
+        }
+        for outgoing in advance.outbox {
+            let content = serde_json::to_string(&outgoing).map_err(written)?;
+            chunk.outbox.push(Attempt {
+                tracking: outgoing.tracking,
+                send_key: outgoing.send_key,
+                message: outgoing.message,
+                user: outgoing.user,
+                channel: outgoing.channel,
+                at: outgoing.at,
+                content: content.into(),
+            });
+        }
+        let state = serde_json::to_vec(&advance.state).map_err(written)?;
+        // The chain leads over chunks that have a line.
+        let last = if told { chunk.seq } else { last };
+        chunk.images.push(Image {
+            user: advance.user.clone(),
+            last,
+            due: advance.due,
+            state: Some(state.into()),
+        });
+        memory.states.put(advance.user, Known { last, state: advance.state });
+        Ok(())
+    }
+}
+
+/// Without a strategy what is said of users is remembered, and nothing else happens.
+fn offline(turns: &[(Arc<str>, Doings)], states: Vec<Known>) -> Vec<Advance> {
+    let advance = |((user, doings), known): (&(Arc<str>, Doings), Known)| {
+        let mut state = known.state;
+        doings.history.iter().chain(&doings.live).for_each(|event| state.note(event));
+        let user = user.clone();
+        Advance { user, state, due: None, outbox: Vec::new(), trace: Vec::new() }
+    };
+    turns.iter().zip(states).map(advance).collect()
+}
+
+/// The name under which an item's user is known before any link is followed.
+fn name(item: &Item) -> Option<Arc<str>> {
+    let anonymous = || item.who.anonymous.as_ref().map(|id| format!("{ANONYMOUS}{id}").into());
+    item.who.user.clone().or_else(anonymous)
+}
+
+/// All names in an input.
+fn names(input: &Input) -> Vec<Arc<str>> {
+    match input {
+        Input::Item { item, .. } => {
+            let mut names: Vec<Arc<str>> = item.who.user.iter().cloned().collect();
+            names.extend(item.who.anonymous.as_ref().map(|id| format!("{ANONYMOUS}{id}").into()));
+            if let Deed::Alias { previous } = &item.deed {
+                names.push(previous.clone());
+                names.push(format!("{ANONYMOUS}{previous}").into());
+            }
+            names
+        }
+        Input::Receipt { user, .. } | Input::Wake { user } => vec![user.clone()],
+        Input::Settled { attempt, .. } => vec![attempt.attempt.user.clone()],
+    }
+}
+
+/// What a receipt shows, in one word.
+pub(super) fn word(shows: Shows) -> &'static str {
+    match shows {
+        Shows::Failed => "failed",
+        Shows::Grade(Grade::Accepted) => "accepted",
+        Shows::Grade(Grade::Delivered) => "delivered",
+        Shows::Grade(Grade::MachineOpened) => "machine-opened",
+        Shows::Grade(Grade::Opened) => "opened",
+        Shows::Grade(Grade::Seen) => "seen",
+        Shows::Grade(Grade::Confirmed) => "confirmed",
+        Shows::Grade(Grade::Converted) => "converted",
+    }
+}

@@ -1,0 +1,425 @@
+//! A tenant's lane through the service: what waits for it, what is at work, what is in mind. One batch of
+//! a lane is evaluated at a time, so a user's events are handled in order; the one before it may still be
+//! on its way into the store.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use tokio::sync::oneshot;
+
+use super::TenantName;
+use super::memory::Memory;
+use super::rate::Bucket;
+use super::release::Live;
+use crate::channel::Outcome;
+use crate::engine::event::{Instant, Millis, Shows, Value, What};
+use crate::ingest::live::{Deed, Item};
+use crate::store::{Leased, MessageId, StoreError, TenantId};
+
+/// Batches that are evaluated and not yet stored. With two, evaluation goes on while the disk is waited
+/// for.
+const MOST_COMMITTING: usize = 2;
+
+/// The first batch of a release, and the next one after a fault: a release that is worth nothing is to be
+/// found out cheaply.
+const CAREFUL_BATCH: usize = 32;
+
+/// A lane that has spent time on faults rests so many times as long before its next batch; one that was
+/// slow without a fault rests as long as it took.
+const REST: u64 = 3;
+
+/// Microseconds after which a batch was slow: the next one is smaller, so that others have their turn.
+const SLOW: u64 = 40_000;
+
+/// No rest is longer, whatever the clock says.
+const LONGEST_REST: Millis = Millis(5_000);
+
+/// Something for a lane to do.
+#[derive(Debug)]
+pub(super) enum Input {
+    /// A call of a sender.
+    Item {
+        /// The call.
+        item: Item,
+        /// It is a record of the past.
+        history: bool,
+        /// Bytes that it counts for.
+        bytes: usize,
+        /// Who waits for it.
+        ticket: Ticket,
+    },
+    /// Evidence about an attempt.
+    Receipt {
+        /// Whose attempt it is.
+        user: Arc<str>,
+        /// Its tracking id.
+        tracking: Arc<str>,
+        /// What it shows.
+        shows: Shows,
+        /// Who waits for it.
+        ticket: Ticket,
+    },
+    /// A user's timer has fired, or their deadlines are to be found anew.
+    Wake {
+        /// The user.
+        user: Arc<str>,
+    },
+    /// An attempt was made.
+    Settled {
+        /// The attempt.
+        attempt: Leased,
+        /// What became of it.
+        outcome: Outcome,
+    },
+}
+
+/// Why what was waited for has not been stored.
+#[derive(Clone, Debug)]
+pub(super) enum Failed {
+    /// There is no room.
+    Full(String),
+    /// Anything else.
+    Unavailable(String),
+}
+
+impl From<&StoreError> for Failed {
+    fn from(error: &StoreError) -> Failed {
+        match error {
+            StoreError::Full(reason) => Failed::Full(reason.clone()),
+            error => Failed::Unavailable(error.to_string()),
+        }
+    }
+}
+
+/// Where the answer to a ticket comes out.
+pub(super) type Answer = oneshot::Receiver<Result<(), Failed>>;
+
+/// About how many bytes an item takes while it waits.
+pub(super) fn weight(item: &Item) -> usize {
+    let of = |what: &What| match what {
+        What::Operation { fields, .. } | What::Page { fields, .. } | What::Profile { fields } => {
+            let size = |(name, value): (&Arc<str>, &Value)| {
+                48 + name.len() + if let Value::Text(text) = value { text.len() } else { 0 }
+            };
+            fields.iter().map(size).sum::<usize>()
+        }
+        What::Hidden | What::Heartbeat | What::Receipt(_) => 0,
+    };
+    let deeds = match &item.deed {
+        Deed::Happened(deeds) => deeds.iter().map(of).sum(),
+        Deed::Alias { previous } => previous.len(),
+    };
+    256 + deeds
+}
+
+/// Something that waits until all inputs of a request are stored.
+#[derive(Clone, Debug)]
+pub(super) struct Ticket(Arc<Mutex<Waiting>>);
+
+#[derive(Debug)]
+struct Waiting {
+    left: usize,
+    answer: Option<oneshot::Sender<Result<(), Failed>>>,
+}
+
+impl Ticket {
+    /// A ticket for so many inputs, and where its answer comes out.
+    pub(super) fn new(inputs: usize) -> (Ticket, Answer) {
+        let (answer, answered) = oneshot::channel();
+        (Ticket(Arc::new(Mutex::new(Waiting { left: inputs, answer: Some(answer) }))), answered)
+    }
+
+    /// So many of its inputs are stored, or will not be: the first failure is the answer.
+    pub(super) fn settle(&self, inputs: usize, result: Result<(), Failed>) {
+        let mut waiting = lock(&self.0);
+        waiting.left = waiting.left.saturating_sub(inputs);
+        // Nobody may be waiting any more, which is their business.
+        match result {
+            Err(failed) => {
+                waiting.answer.take().map(|answer| answer.send(Err(failed)));
+            }
+            Ok(()) if waiting.left == 0 => {
+                waiting.answer.take().map(|answer| answer.send(Ok(())));
+            }
+            Ok(()) => {}
+        }
+    }
+
+    pub(super) fn is(&self, other: &Ticket) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+/// A lock whose holder panicked holds nothing half done here: each change is one assignment or is
+/// redone from the store.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What a lane may hold.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    pub(super) events: usize,
+    pub(super) bytes: usize,
+    pub(super) batch: usize,
+}
+
+/// A tenant's lane.
+pub(super) struct Lane {
+    pub(super) id: TenantId,
+    pub(super) name: TenantName,
+    bounds: Bounds,
+    pub(super) queue: Mutex<Queue>,
+    /// Held while a batch is evaluated.
+    pub(super) memory: Mutex<Memory>,
+    live: RwLock<Option<Arc<Live>>>,
+    /// Rises when a batch was not stored: those that were decided upon it are not, either.
+    epoch: AtomicU64,
+    /// Message ids of batches that were not stored, to be taken back before the next evaluation.
+    undone: Mutex<Option<Vec<MessageId>>>,
+}
+
+/// What waits in a lane, and how it stands.
+pub(super) struct Queue {
+    inputs: VecDeque<Input>,
+    items: usize,
+    bytes: usize,
+    pub(super) bucket: Bucket,
+    /// Users whose wake is waiting or at work.
+    waking: HashSet<Arc<str>>,
+    /// Nothing of it is taken or sent.
+    pub(super) suspended: bool,
+    evaluating: bool,
+    committing: usize,
+    /// What is in mind was forgotten: nothing is evaluated until nothing is on its way to the store.
+    recovering: bool,
+    /// Microseconds of evaluation, for fairness.
+    used: u64,
+    batch: usize,
+    rests_until: Option<Instant>,
+}
+
+/// Why an input is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Overflow {
+    /// More would wait than may.
+    Queue,
+    /// The tenant sends more than it may; worth trying again after this time.
+    Rate(Millis),
+}
+
+impl Lane {
+    pub(super) fn new(
+        id: TenantId,
+        name: TenantName,
+        bounds: Bounds,
+        bucket: Bucket,
+        memory: Memory,
+    ) -> Lane {
+        let queue = Queue {
+            inputs: VecDeque::new(),
+            items: 0,
+            bytes: 0,
+            bucket,
+            waking: HashSet::new(),
+            suspended: false,
+            evaluating: false,
+            committing: 0,
+            recovering: false,
+            used: 0,
+            batch: CAREFUL_BATCH.min(bounds.batch),
+            rests_until: None,
+        };
+        Lane {
+            id,
+            name,
+            bounds,
+            queue: Mutex::new(queue),
+            memory: Mutex::new(memory),
+            live: RwLock::new(None),
+            epoch: AtomicU64::new(0),
+            undone: Mutex::new(None),
+        }
+    }
+
+    pub(super) fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::SeqCst)
+    }
+
+    /// A batch of this epoch, with these message ids, was not stored.
+    pub(super) fn undo(&self, epoch: u64, ids: Vec<MessageId>) {
+        // If the epoch has risen already, it was for a batch before this one.
+        let _ = self.epoch.compare_exchange(epoch, epoch + 1, Ordering::SeqCst, Ordering::SeqCst);
+        lock(&self.undone).get_or_insert_default().extend(ids);
+    }
+
+    /// Takes back what was not stored.
+    pub(super) fn take_back(&self, memory: &mut Memory) {
+        if let Some(ids) = lock(&self.undone).take() {
+            memory.forget();
+            ids.into_iter().for_each(|id| memory.window.remove(id));
+        }
+    }
+
+    /// The release at work.
+    pub(super) fn live(&self) -> Option<Arc<Live>> {
+        self.live.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts a release to work, or none. A batch in flight ends with the one that it began with.
+    pub(super) fn set_live(&self, live: Option<Arc<Live>>) {
+        *self.live.write().unwrap_or_else(PoisonError::into_inner) = live;
+        lock(&self.queue).batch = CAREFUL_BATCH.min(self.bounds.batch);
+    }
+
+    /// Takes all items of a request, or none of them.
+    pub(super) fn offer(
+        &self,
+        items: Vec<(Item, usize)>,
+        history: impl Fn(&Item) -> bool,
+        ticket: &Ticket,
+        now: Instant,
+        rated: bool,
+    ) -> Result<(), Overflow> {
+        let mut queue = lock(&self.queue);
+        let bytes: usize = items.iter().map(|(_, bytes)| bytes).sum();
+        // Somebody who sends more than the queue holds in one go gets through when it is empty.
+        let fits = queue.items == 0
+            || (queue.items + items.len() <= self.bounds.events
+                && queue.bytes + bytes <= self.bounds.bytes);
+        if !fits {
+            return Err(Overflow::Queue);
+        }
+        if rated {
+            queue.bucket.take(items.len() as u64, now.0).map_err(Overflow::Rate)?;
+        }
+        queue.items += items.len();
+        queue.bytes += bytes;
+        for (item, bytes) in items {
+            let history = history(&item);
+            queue.inputs.push_back(Input::Item { item, history, bytes, ticket: ticket.clone() });
+        }
+        Ok(())
+    }
+
+    /// Takes something that the service itself has for the lane.
+    pub(super) fn push(&self, input: Input) {
+        lock(&self.queue).inputs.push_back(input);
+    }
+
+    /// Has a user woken; false if they are about to be.
+    pub(super) fn wake(&self, user: &Arc<str>) -> bool {
+        let mut queue = lock(&self.queue);
+        let new = queue.waking.insert(user.clone());
+        if new {
+            queue.inputs.push_back(Input::Wake { user: user.clone() });
+        }
+        new
+    }
+
+    /// Wakes that are waiting or at work.
+    pub(super) fn wakes(&self) -> usize {
+        lock(&self.queue).waking.len()
+    }
+
+    /// Items that wait.
+    pub(super) fn waiting(&self) -> usize {
+        lock(&self.queue).items
+    }
+
+    /// Nothing waits and nothing is at work.
+    pub(super) fn is_idle(&self) -> bool {
+        let queue = lock(&self.queue);
+        queue.inputs.is_empty() && !queue.evaluating && queue.committing == 0
+    }
+
+    /// How much the lane has had, if there is something to evaluate and it may be now.
+    pub(super) fn wants(&self, now: Instant) -> Option<u64> {
+        let mut queue = lock(&self.queue);
+        if let Some(until) = queue.rests_until {
+            if now < until && until.since(now) <= LONGEST_REST {
+                return None;
+            }
+            queue.rests_until = None;
+        }
+        let room = if queue.recovering { 1 } else { MOST_COMMITTING };
+        let ready = !queue.inputs.is_empty() && !queue.evaluating && queue.committing < room;
+        ready.then_some(queue.used)
+    }
+
+    /// Takes the next batch to be evaluated.
+    ///
+    /// None if somebody else was quicker.
+    pub(super) fn take(&self, least_used: u64) -> Option<Vec<Input>> {
+        let mut queue = lock(&self.queue);
+        if queue.evaluating || queue.inputs.is_empty() || queue.committing >= MOST_COMMITTING {
+            return None;
+        }
+        queue.recovering = false;
+        queue.evaluating = true;
+        // Who was idle gets no credit for it.
+        queue.used = queue.used.max(least_used);
+        let many = queue.batch.min(queue.inputs.len());
+        let inputs: Vec<Input> = queue.inputs.drain(..many).collect();
+        for input in &inputs {
+            if let Input::Item { bytes, .. } = input {
+                queue.items = queue.items.saturating_sub(1);
+                queue.bytes = queue.bytes.saturating_sub(*bytes);
+            }
+        }
+        Some(inputs)
+    }
+
+    /// A batch was evaluated, and goes to the store.
+    pub(super) fn evaluated(&self, micros: u64, faults: usize, now: Instant) {
+        let mut queue = lock(&self.queue);
+        queue.evaluating = false;
+        queue.committing += 1;
+        queue.used = queue.used.saturating_add(micros);
+        let rest = |times: u64| Some(now.plus(Millis((micros * times).div_ceil(1_000))));
+        if faults > 0 {
+            queue.batch = CAREFUL_BATCH.min(self.bounds.batch);
+            queue.rests_until = rest(REST);
+        } else if micros > SLOW {
+            queue.batch = (queue.batch / 2).max(1);
+            queue.rests_until = rest(1);
+        } else if micros < SLOW / 4 {
+            queue.batch = queue.batch.saturating_mul(2).min(self.bounds.batch);
+        }
+    }
+
+    /// A batch could not be evaluated; what is in mind was forgotten.
+    pub(super) fn not_evaluated(&self) {
+        let mut queue = lock(&self.queue);
+        queue.evaluating = false;
+        queue.recovering = true;
+    }
+
+    /// A batch was stored, or was not.
+    pub(super) fn committed(&self, stored: bool, woken: &[Arc<str>]) {
+        let mut queue = lock(&self.queue);
+        queue.committing = queue.committing.saturating_sub(1);
+        queue.recovering |= !stored;
+        for user in woken {
+            queue.waking.remove(user);
+        }
+    }
+
+    /// Wakes of a batch that has come to nothing: they will fire again.
+    pub(super) fn unwake(&self, woken: &[Arc<str>]) {
+        let mut queue = lock(&self.queue);
+        for user in woken {
+            queue.waking.remove(user);
+        }
+    }
+
+    /// Gives everything up that waits: the tenant is gone.
+    pub(super) fn drain(&self) -> Vec<Input> {
+        let mut queue = lock(&self.queue);
+        queue.items = 0;
+        queue.bytes = 0;
+        queue.waking.clear();
+        queue.inputs.drain(..).collect()
+    }
+}

@@ -1,0 +1,689 @@
+//! The service: tenants, their strategies at work, events in and messages out, nothing acknowledged that
+//! is not durable. It knows no HTTP: `api` translates, and whoever embeds it may call it directly.
+//!
+//! A tenant has a lane (`lane`), through which all that happens to its users goes in batches: `batch`
+//! evaluates one, `group` makes whatever is ready durable in one commit and only then tells anybody.
+//! `core` knows whose turn it is, whose timer has fired and what is to be sent; it has no thread. `run` has
+//! the threads, and the simulator in `simulate` drives the same core by hand.
+
+mod batch;
+mod book;
+mod core;
+mod error;
+mod group;
+mod keys;
+mod lane;
+mod memory;
+mod meter;
+mod policies;
+mod rate;
+mod release;
+mod retime;
+mod run;
+mod send;
+#[cfg(test)]
+mod simulate;
+mod streams;
+mod tenants;
+//mod tests;
+mod token;
+mod users;
+mod window;
+pub mod words;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use self::core::{Core, Parts};
+pub use self::error::Error;
+pub use self::run::Running;
+pub use self::streams::Subscription;
+use crate::channel::{Channel, Channels, Log};
+use crate::clock::{Clock, System};
+use crate::config::Config;
+use crate::engine::event::{Instant, Millis};
+use crate::ingest::live::{self, Item, Received};
+use crate::sandbox::Sandbox;
+use crate::store::Store;
+use lane::{Failed, Overflow, Ticket};
+use words::{
+    AttemptInfo, CreatedKey, KeyInfo, KeyScope, LetterInfo, NewKey, NewReceipt, NewTenant, Page,
+    PolicyInfo, ReleaseInfo, Tenant, TenantChange, UserInfo, UserToken,
+};
+
+/// A tenant's name, as the book has it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TenantName(Arc<str>);
+
+impl TenantName {
+    fn known(name: &str) -> TenantName {
+        TenantName(name.into())
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn shared(&self) -> Arc<str> {
+        self.0.clone()
+    }
+}
+
+impl fmt::Display for TenantName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Who asks, by their key.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// Whose key it is; none for an admin's.
+    pub tenant: Option<TenantName>,
+    /// What it lets them do.
+    pub scope: KeyScope,
+    /// Its public part.
+    pub key: String,
+}
+
+/// A user's device, by its token.
+#[derive(Clone, Debug)]
+pub struct Device {
+    /// The tenant.
+    pub tenant: TenantName,
+    /// The user.
+    pub user: Arc<str>,
+}
+
+/// The limits that the HTTP interface keeps.
+#[derive(Clone, Debug)]
+pub struct HttpLimits {
+    /// How long a request may take.
+    pub request_timeout: Duration,
+    /// How long a request's head may take.
+    pub header_timeout: Duration,
+    /// Connections open at once.
+    pub connections: usize,
+    /// How long requests under way are given at the end.
+    pub drain: Duration,
+    /// Bytes of a component.
+    pub component_bytes: usize,
+    /// Bytes of a batch.
+    pub batch_bytes: usize,
+    /// Bytes of an item.
+    pub item_bytes: usize,
+    /// Bytes of an import.
+    pub import_bytes: u64,
+    /// How the service is reached from outside.
+    pub public_url: String,
+}
+
+/// The service. Cheap to clone: clones are one service.
+#[derive(Clone)]
+pub struct Service(Arc<Core>);
+
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Service").field("tenants", &self.0.lanes().len()).finish_non_exhaustive()
+    }
+}
+
+fn millis(span: Duration) -> Millis {
+    Millis(u64::try_from(span.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// What a service is made of, beside its configuration.
+pub struct Builder {
+    store: Arc<dyn Store>,
+    sandbox: Sandbox,
+    clock: Arc<dyn Clock>,
+    channels: Channels,
+}
+
+impl Builder {
+    /// A service over a store, on the machine's clock, with the channels `app` and `log`.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, sandbox: Sandbox) -> Builder {
+        let mut channels = Channels::default();
+        channels.add(Log);
+        Builder { store, sandbox, clock: Arc::new(System), channels }
+    }
+
+    /// Lets it go by another clock.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Builder {
+        self.clock = clock;
+        self
+    }
+
+    /// Adds a channel; one of the same name makes way for it.
+    #[must_use]
+    pub fn with_channel(mut self, channel: impl Channel + 'static) -> Builder {
+        self.channels.add(channel);
+        self
+    }
+
+    /// Opens the service where the store left off. It does nothing until it is run.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub fn open(self, config: Config) -> Result<Service, Error> {
+        let Builder { store, sandbox, clock, channels } = self;
+        Ok(Service(Arc::new(Core::open(Parts { store, clock, sandbox, channels, config })?)))
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder").field("channels", &self.channels).finish_non_exhaustive()
+    }
+}
+
+/// Something that keeps a thread busy, done where that holds up nobody.
+macro_rules! blocking {
+    ($self:ident, $($name:ident = $value:expr),*; $core:ident => $body:expr) => {{
+        let $core = Arc::clone(&$self.0);
+        $(let $name = $value;)*
+        match tokio::task::spawn_blocking(move || $body).await {
+            Ok(answer) => answer,
+            Err(error) => Err(Error::Unavailable(format!("a task ended: {error}"))),
+        }
+    }};
+}
+
+impl Service {
+    /// An admin key, if there is none so far. It is never shown again.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be made or kept.
+    pub fn first_key(&self) -> Result<Option<String>, Error> {
+        self.0.first_key()
+    }
+
+    /// Another admin key. It is never shown again.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be made or kept.
+    pub fn new_admin_key(&self) -> Result<String, Error> {
+        self.0.new_admin_key()
+    }
+
+    /// Takes nothing more: the beginning of a stop.
+    pub fn stop_taking(&self) {
+        self.0.stopping.store(true, std::sync::atomic::Ordering::SeqCst);
+        self.0.streams.stop();
+    }
+
+    /// Whether it takes nothing more, as it was told to or as its data belong to somebody else.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.0.is_stopping()
+    }
+
+    /// Who asks, from an `Authorization` header.
+    ///
+    /// # Errors
+    ///
+    /// If there is no key, or none that is known, or its tenant is suspended.
+    pub fn authenticate(&self, authorization: Option<&str>) -> Result<Caller, Error> {
+        self.0.caller(authorization.and_then(keys::from_authorization))
+    }
+
+    /// Who asks, from a key alone.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Service::authenticate`].
+    pub fn authenticate_key(&self, key: &str) -> Result<Caller, Error> {
+        self.0.caller(keys::Presented::parse(key))
+    }
+
+    /// Whose device it is, from a user token.
+    ///
+    /// # Errors
+    ///
+    /// If the token is not valid, or no longer.
+    pub fn device(&self, token: &str) -> Result<Device, Error> {
+        self.0.device(token)
+    }
+
+    /// All tenants, by name.
+    #[must_use]
+    pub fn tenants(&self) -> Vec<Tenant> {
+        self.0.tenants()
+    }
+
+    /// A tenant.
+    ///
+    /// # Errors
+    ///
+    /// If there is none of that name.
+    pub fn tenant(&self, name: &str) -> Result<Tenant, Error> {
+        let found = self.0.tenants().into_iter().find(|tenant| tenant.name == name);
+        found.ok_or_else(|| release::no_tenant(&TenantName::known(name)))
+    }
+
+    /// The name of a tenant that there is.
+    ///
+    /// # Errors
+    ///
+    /// If there is none of that name.
+    pub fn tenant_name(&self, name: &str) -> Result<TenantName, Error> {
+        self.tenant(name).map(|tenant| TenantName::known(&tenant.name))
+    }
+
+    /// Adds a tenant.
+    ///
+    /// # Errors
+    ///
+    /// If the name is none, or taken.
+    pub async fn create_tenant(&self, new: NewTenant) -> Result<Tenant, Error> {
+        blocking!(self, ; core => core.create_tenant(&new))
+    }
+
+    /// Suspends a tenant or takes it up again.
+    ///
+    /// # Errors
+    ///
+    /// If there is none of that name.
+    pub async fn change_tenant(&self, name: &str, change: TenantChange) -> Result<Tenant, Error> {
+        blocking!(self, name = TenantName::known(name); core => core.suspend(&name, change.suspended))
+    }
+
+    /// Removes a tenant with everything that is its.
+    ///
+    /// # Errors
+    ///
+    /// If there is none of that name, or the store fails; the removal then goes on at the next start.
+    pub async fn delete_tenant(&self, name: &str) -> Result<(), Error> {
+        blocking!(self, name = TenantName::known(name); core => core.delete_tenant(&name))
+    }
+
+    /// A tenant's keys, without their secrets.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such tenant; so for all that follow.
+    pub fn keys(&self, tenant: &TenantName) -> Result<Vec<KeyInfo>, Error> {
+        self.0.keys(tenant)
+    }
+
+    /// Adds a key. Its secret is in the answer and nowhere else.
+    ///
+    /// # Errors
+    ///
+    /// If the tenant has too many, or the scope is none of a tenant.
+    pub async fn create_key(&self, tenant: &TenantName, new: NewKey) -> Result<CreatedKey, Error> {
+        blocking!(self, tenant = tenant.clone(); core => core.create_key(&tenant, &new))
+    }
+
+    /// Revokes a key.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such key.
+    pub async fn revoke_key(&self, tenant: &TenantName, id: &str) -> Result<(), Error> {
+        blocking!(self, tenant = tenant.clone(), id = id.to_owned(); core => core.revoke_key(&tenant, &id))
+    }
+
+    /// Admits a component as one of the tenant's policies; true if it is new there.
+    ///
+    /// # Errors
+    ///
+    /// The first reason why it is not admitted.
+    pub async fn upload_policy(
+        &self,
+        tenant: &TenantName,
+        bytes: impl Into<Vec<u8>>,
+    ) -> Result<(PolicyInfo, bool), Error> {
+        blocking!(self, tenant = tenant.clone(), bytes = bytes.into(); core => core.upload(&tenant, bytes))
+    }
+
+    /// A tenant's policies.
+    ///
+    /// # Errors
+    ///
+    /// See [`Service::keys`].
+    pub fn policies(&self, tenant: &TenantName) -> Result<Vec<PolicyInfo>, Error> {
+        self.0.policies(tenant)
+    }
+
+    /// One of a tenant's policies.
+    ///
+    /// # Errors
+    ///
+    /// If the tenant has no such policy.
+    pub fn policy(&self, tenant: &TenantName, digest: &str) -> Result<PolicyInfo, Error> {
+        self.0.policy(tenant, digest)
+    }
+
+    /// Removes a policy.
+    ///
+    /// # Errors
+    ///
+    /// If the tenant has no such policy, or a release needs it.
+    pub async fn delete_policy(&self, tenant: &TenantName, digest: &str) -> Result<(), Error> {
+        blocking!(self, tenant = tenant.clone(), digest = digest.to_owned();
+            core => core.delete_policy(&tenant, &digest))
+    }
+
+    /// Checks a strategy, in TOML or JSON, and keeps it as a release.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, and where.
+    pub async fn propose(
+        &self,
+        tenant: &TenantName,
+        document: String,
+    ) -> Result<ReleaseInfo, Error> {
+        blocking!(self, tenant = tenant.clone(); core => core.propose(&tenant, &document))
+    }
+
+    /// A tenant's releases, newest first.
+    ///
+    /// # Errors
+    ///
+    /// See [`Service::keys`].
+    pub fn releases(&self, tenant: &TenantName) -> Result<Vec<ReleaseInfo>, Error> {
+        self.0.releases(tenant)
+    }
+
+    /// One of a tenant's releases.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such release.
+    pub fn release(&self, tenant: &TenantName, number: u64) -> Result<ReleaseInfo, Error> {
+        self.0.release(tenant, number)
+    }
+
+    /// Puts a release to work; a batch under way ends with the one before.
+    ///
+    /// Who waits at a node goes on waiting, under the new release's first rule for that node: time that
+    /// has passed counts, what was said about the visit is not said again, and messages under way keep
+    /// their plan. Everybody's deadline is found anew in the background.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such release, or it cannot be put to work.
+    pub async fn activate(&self, tenant: &TenantName, number: u64) -> Result<ReleaseInfo, Error> {
+        blocking!(self, tenant = tenant.clone(); core => core.activate(&tenant, number))
+    }
+
+    /// Puts the release to work that was before.
+    ///
+    /// # Errors
+    ///
+    /// If there is none.
+    pub async fn roll_back(&self, tenant: &TenantName) -> Result<ReleaseInfo, Error> {
+        blocking!(self, tenant = tenant.clone(); core => core.roll_back(&tenant))
+    }
+
+    /// Puts no release to work: events are kept, and nothing is decided.
+    ///
+    /// # Errors
+    ///
+    /// See [`Service::keys`].
+    pub async fn switch_off(&self, tenant: &TenantName) -> Result<(), Error> {
+        blocking!(self, tenant = tenant.clone(); core => core.switch_off(&tenant))
+    }
+
+    /// How calls are understood at this moment.
+    #[must_use]
+    pub fn received(&self) -> Received {
+        let ingest = &self.0.config.ingest;
+        let limits = live::Limits {
+            item_bytes: ingest.item_bytes,
+            items: ingest.batch_items,
+            body_bytes: ingest.batch_bytes,
+            ..live::Limits::default()
+        };
+        Received { now: self.0.clock.now(), limits }
+    }
+
+    /// Takes what a sender said. When it returns, all of it is durable and decided upon; of what is older
+    /// than the configuration's `historical_after`, nothing is sent.
+    ///
+    /// # Errors
+    ///
+    /// If it is over a limit, or cannot be stored. Some of it may have been by then: to send the same
+    /// again is safe where it has message ids.
+    pub async fn ingest(&self, tenant: &TenantName, items: Vec<Item>) -> Result<(), Error> {
+        let now = self.0.clock.now();
+        let old = millis(self.0.config.ingest.historical_after);
+        self.take(tenant, items, |item| now.since(item.at) > old, true).await
+    }
+
+    /// Takes a record of the past: it says where users are, and nobody is messaged about what it shows
+    /// to have stalled by now. Waits for its turn rather than be turned away.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be stored; see [`Service::ingest`].
+    pub async fn import(&self, tenant: &TenantName, items: Vec<Item>) -> Result<(), Error> {
+        loop {
+            match self.take(tenant, items.clone(), |_| true, false).await {
+                Err(Error::TooMany { after_ms, .. }) => {
+                    tokio::time::sleep(Duration::from_millis(after_ms.min(200))).await;
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    async fn take(
+        &self,
+        tenant: &TenantName,
+        items: Vec<Item>,
+        history: impl Fn(&Item) -> bool,
+        rated: bool,
+    ) -> Result<(), Error> {
+        if items.is_empty() {
+            return Ok(());
+        }
+        let core = &self.0;
+        if core.is_stopping() {
+            return Err(Error::Unavailable("the service is stopping".to_owned()));
+        }
+        let lane = core.lane(tenant).ok_or_else(|| release::no_tenant(tenant))?;
+        let (ticket, answer) = Ticket::new(items.len());
+        let sized = items.into_iter().map(|item| (lane::weight(&item), item));
+        let sized = sized.map(|(bytes, item)| (item, bytes)).collect();
+        lane.offer(sized, history, &ticket, core.clock.now(), rated).map_err(|overflow| {
+            core.meter.turned_away();
+            match overflow {
+                Overflow::Queue => Error::TooMany {
+                    reason: "more events of the tenant are waiting than may",
+                    after_ms: 1_000,
+                },
+                Overflow::Rate(wait) => Error::TooMany {
+                    reason: "the tenant sends more events than it may",
+                    after_ms: wait.0,
+                },
+            }
+        })?;
+        drop(ticket);
+        self.wait(answer).await
+    }
+
+    async fn wait(&self, answer: lane::Answer) -> Result<(), Error> {
+        self.0.bell.ring();
+        match tokio::time::timeout(self.0.config.ingest.ack_timeout, answer).await {
+            Ok(Ok(Ok(()))) => Ok(()),
+            Ok(Ok(Err(Failed::Full(reason)))) => Err(Error::Full(reason)),
+            Ok(Ok(Err(Failed::Unavailable(reason)))) => Err(Error::Unavailable(reason)),
+            Ok(Err(_)) => Err(Error::Unavailable("the service stopped".to_owned())),
+            Err(_) => Err(Error::Unavailable("it has not been stored in time".to_owned())),
+        }
+    }
+
+    /// Takes evidence about attempts, all or none.
+    ///
+    /// # Errors
+    ///
+    /// Where a receipt names no attempt of the tenant, or no grade.
+    pub async fn receipts(
+        &self,
+        tenant: &TenantName,
+        receipts: Vec<NewReceipt>,
+    ) -> Result<(), Error> {
+        if receipts.is_empty() {
+            return Ok(());
+        }
+        let (ticket, answer) = Ticket::new(receipts.len());
+        blocking!(self, tenant = tenant.clone();
+            core => core.take_receipts(&tenant, &receipts, &ticket))?;
+        self.wait(answer).await
+    }
+
+    /// A tenant's attempts, newest first.
+    ///
+    /// # Errors
+    ///
+    /// If `after` is not what the last page said.
+    pub async fn attempts(
+        &self,
+        tenant: &TenantName,
+        user: Option<String>,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<Page<AttemptInfo>, Error> {
+        blocking!(self, tenant = tenant.clone();
+            core => core.attempts(&tenant, user.as_deref(), after.as_deref(), limit))
+    }
+
+    /// What is known of a user, with the latest `turns` of them.
+    ///
+    /// # Errors
+    ///
+    /// If nothing is.
+    pub async fn user(
+        &self,
+        tenant: &TenantName,
+        user: &str,
+        turns: usize,
+    ) -> Result<UserInfo, Error> {
+        blocking!(self, tenant = tenant.clone(), user = user.to_owned();
+            core => core.user(&tenant, &user, turns))
+    }
+
+    /// A token with which a user's device asks for the user's letters.
+    ///
+    /// # Errors
+    ///
+    /// If the name is none.
+    pub fn issue_token(&self, tenant: &TenantName, user: &str) -> Result<UserToken, Error> {
+        self.0.issue_token(tenant, user)
+    }
+
+    /// A user's letters numbered above `after`, or the latest.
+    ///
+    /// # Errors
+    ///
+    /// If the store fails.
+    pub async fn letters(
+        &self,
+        device: &Device,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<LetterInfo>, Error> {
+        blocking!(self, device = device.clone(); core => core.letters(&device, after, limit))
+    }
+
+    /// Listens for letters of a user.
+    ///
+    /// # Errors
+    ///
+    /// If too many devices listen.
+    pub fn subscribe(&self, device: &Device) -> Result<Subscription, Error> {
+        let core = Arc::clone(&self.0);
+        let lane = core.lane(&device.tenant).ok_or_else(|| release::no_tenant(&device.tenant))?;
+        // Whoever has become somebody else hears of what is theirs now.
+        let user = core.owner(&lane, &device.user)?;
+        let end = Arc::clone(&core);
+        core.streams
+            .listen(lane.id, &user, Arc::new(move |key| end.streams.end(key)))
+            .ok_or(Error::TooMany { reason: "too many devices listen", after_ms: 5_000 })
+    }
+
+    /// A letter was on the screen, or was confirmed; what is known of it afterwards.
+    ///
+    /// # Errors
+    ///
+    /// If the user has no such letter.
+    pub async fn mark(
+        &self,
+        device: &Device,
+        id: u64,
+        confirmed: bool,
+    ) -> Result<LetterInfo, Error> {
+        let letter = blocking!(self, device = device.clone(); core => core.letter(&device, id))?;
+        let known = if confirmed { letter.confirmed } else { letter.seen };
+        if known.is_some() {
+            return Ok(letter);
+        }
+        let shows = if confirmed { "confirmed" } else { "seen" }.to_owned();
+        self.receipts(&device.tenant, vec![NewReceipt { tracking: letter.tracking, shows }])
+            .await?;
+        blocking!(self, device = device.clone(); core => core.letter(&device, id))
+    }
+
+    /// Whether it takes events; if not, why.
+    ///
+    /// # Errors
+    ///
+    /// The reason.
+    pub fn ready(&self) -> Result<(), String> {
+        if self.0.is_stopping() {
+            return Err("stopping".to_owned());
+        }
+        self.0.trouble().map_or(Ok(()), Err)
+    }
+
+    /// What it counts, as Prometheus reads it.
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        let lanes = self.0.lanes();
+        self.0.meter.text(&meter::Standing {
+            waiting: lanes.iter().map(|lane| lane.waiting()).sum(),
+            tenants: lanes.len(),
+            streams: self.0.streams.count(),
+            store: self.0.store.size().unwrap_or_default(),
+        })
+    }
+
+    /// A request was answered; `route` is its template.
+    pub fn observed(&self, route: &str, status: u16, millis: f64) {
+        self.0.meter.observed(route, status, millis);
+    }
+
+    /// The limits that the HTTP interface keeps.
+    #[must_use]
+    pub fn http_limits(&self) -> HttpLimits {
+        let config = &self.0.config;
+        HttpLimits {
+            request_timeout: config.http.request_timeout,
+            header_timeout: config.http.header_timeout,
+            connections: config.http.connections,
+            drain: config.http.drain,
+            component_bytes: config.policies.component_bytes,
+            batch_bytes: config.ingest.batch_bytes,
+            item_bytes: config.ingest.item_bytes,
+            import_bytes: config.ingest.import_bytes as u64,
+            public_url: config.public_url.clone(),
+        }
+    }
+
+    /// The present moment, by the service's clock.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        self.0.clock.now()
+    }
+}

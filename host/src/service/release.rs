@@ -1,0 +1,469 @@
+//! Releases: versions of a tenant's strategy, each whole. One is at work at a time; another takes its
+//! place between two batches. One whose policy keeps faulting is switched off by itself.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use super::batch::APP;
+use super::book::{Account, Pinned, RELEASE, ReleaseRecord, TENANT, TenantRecord, put};
+use super::core::{Core, stored};
+use super::lane::{Lane, lock};
+use super::policies::component;
+use super::words::{PolicyUse, ReleaseInfo, ReleaseStatus};
+use super::{Error, TenantName, millis};
+use crate::engine::event::Instant;
+use crate::engine::{Engine, Part, Strategy, TrackingKey};
+use crate::sandbox::{AdmitError, Configured, Digest, Issue};
+use crate::standard;
+use crate::store::Change;
+use crate::strategy::{self, Document};
+
+/// Releases of a tenant that are kept; the oldest that are not at work make way.
+const MOST_RELEASES: usize = 50;
+
+/// A policy is switched off for faults only if they are at least one in so many of its answers.
+const TOLERATED: u64 = 20;
+
+/// A release at work.
+pub(super) struct Live {
+    pub(super) number: u64,
+    pub(super) engine: Engine,
+    policies: Vec<(Arc<str>, Arc<Configured>)>,
+    faults: Mutex<BTreeMap<Arc<str>, Faults>>,
+    /// It is being switched off.
+    going: AtomicBool,
+}
+
+/// Faults of one policy.
+#[derive(Default)]
+struct Faults {
+    all: u64,
+    /// When, how many, and how many rows it had been asked about by then.
+    recent: VecDeque<(Instant, u64, u64)>,
+}
+
+impl Live {
+    /// Takes down faults; a reason if it is enough.
+    fn note(
+        &self,
+        now: Instant,
+        label: &Arc<str>,
+        faults: u64,
+        word: &str,
+        core: &Core,
+    ) -> Option<String> {
+        let policies = &core.config.policies;
+        let window = millis(policies.fault_window);
+        let asked = self.policies.iter().find(|(name, _)| name == label);
+        let rows = asked.map_or(0, |(_, policy)| policy.usage().rows);
+        let mut all = lock(&self.faults);
+        let known = all.entry(label.clone()).or_default();
+        known.all += faults;
+        known.recent.push_back((now, faults, rows));
+        while known.recent.front().is_some_and(|(at, ..)| now.since(*at) > window) {
+            known.recent.pop_front();
+        }
+        let recent: u64 = known.recent.iter().map(|(_, faults, _)| faults).sum();
+        let before = known.recent.front().map_or(0, |(_, _, rows)| *rows);
+        let asked = rows.saturating_sub(before);
+        let enough =
+            recent >= u64::from(policies.fault_limit) && recent.saturating_mul(TOLERATED) >= asked;
+        enough.then(|| {
+            format!("policy {label:?} gave no answer {recent} times, the last time it {word}")
+        })
+    }
+
+    /// What its policies have used.
+    fn uses(&self) -> Vec<PolicyUse> {
+        let faults = lock(&self.faults);
+        let of = |(label, policy): &(Arc<str>, Arc<Configured>)| {
+            let usage = policy.usage();
+            PolicyUse {
+                label: label.to_string(),
+                digest: policy.digest().to_string(),
+                name: policy.manifest().name.clone(),
+                version: policy.manifest().version.clone(),
+                calls: usage.calls,
+                rows: usage.rows,
+                fuel: usage.fuel,
+                most_fuel: usage.most_fuel,
+                memory_bytes: usage.memory_bytes,
+                faults: faults.get(label).map_or(0, |faults| faults.all),
+            }
+        };
+        self.policies.iter().map(of).collect()
+    }
+}
+
+/// A document with a component for each of its policies.
+struct Proposal {
+    document: Document,
+    pinned: Vec<Pinned>,
+    /// Components that the service brings along, by digest.
+    standard: Vec<(String, Vec<u8>)>,
+}
+
+impl Core {
+    /// Checks a strategy and keeps it as a release.
+    pub(super) fn propose(&self, tenant: &TenantName, text: &str) -> Result<ReleaseInfo, Error> {
+        let document = strategy::document(text).map_err(Error::invalid)?;
+        self.check_channels(&document)?;
+        let account = self.account(tenant)?;
+        let proposal = pin(&account, document)?;
+        let bring = |(digest, bytes): &(String, Vec<u8>)| Change::PutBlob {
+            name: component(digest),
+            bytes: bytes.clone(),
+        };
+        // The service's own components are kept with the release, so that it stays what it is when the
+        // service gets newer ones.
+        let brought: Vec<Change> = proposal.standard.iter().map(bring).collect();
+        self.change(&brought)?;
+        let strategy = serde_json::to_value(&proposal.document)
+            .map_err(|error| Error::invalid(error.to_string()))?;
+        let mut record = ReleaseRecord {
+            number: 0,
+            status: ReleaseStatus::Ready,
+            reason: None,
+            created: self.clock.now().0,
+            activated: None,
+            pinned: proposal.pinned,
+            strategy,
+        };
+        // Policies may have to be compiled: nothing is locked meanwhile.
+        let live = self.build(&account.record, &record)?;
+        for (pinned, (_, policy)) in record.pinned.iter_mut().zip(&live.policies) {
+            pinned.name.clone_from(&policy.manifest().name);
+            pinned.version.clone_from(&policy.manifest().version);
+        }
+        let _changing = lock(&self.changing);
+        let account = self.account(tenant)?;
+        record.number = account.releases.keys().next_back().map_or(1, |last| last + 1);
+        let kept = |digest: &String| {
+            account.policies.contains_key(digest)
+                || proposal.standard.iter().any(|(standard, _)| standard == digest)
+        };
+        if let Some(Pinned { label, .. }) = record.pinned.iter().find(|p| !kept(&p.digest)) {
+            return Err(Error::Conflict(format!("the component of policy {label:?} was removed")));
+        }
+        let mut changes = brought;
+        changes.push(put(RELEASE, account.record.number, record.number, &record)?);
+        let surplus = (account.releases.len() + 1).saturating_sub(MOST_RELEASES);
+        let idle = |r: &&ReleaseRecord| r.status != ReleaseStatus::Active;
+        for old in account.releases.values().filter(idle).take(surplus) {
+            changes.push(super::book::remove(RELEASE, account.record.number, old.number));
+        }
+        self.change(&changes)?;
+        Ok(info(&record, live.uses()))
+    }
+
+    fn check_channels(&self, document: &Document) -> Result<(), Error> {
+        let known: Vec<&str> = [APP].into_iter().chain(self.channels.names()).collect();
+        let channels = document.channel.iter().enumerate();
+        let unknown = channels.filter(|(_, channel)| !known.contains(&channel.name.as_str()));
+        let issue = |(at, channel): (usize, &strategy::Channel)| Issue {
+            path: format!("/channel/{at}/name"),
+            message: format!(
+                "{:?} is no channel here: there are {}",
+                channel.name,
+                known.join(", ")
+            ),
+        };
+        let issues: Vec<Issue> = unknown.map(issue).collect();
+        if issues.is_empty() {
+            return Ok(());
+        }
+        Err(Error::Invalid { detail: "the strategy names unknown channels".to_owned(), issues })
+    }
+
+    /// What an engine for a release is made of.
+    pub(super) fn build(
+        &self,
+        tenant: &TenantRecord,
+        release: &ReleaseRecord,
+    ) -> Result<Live, Error> {
+        let damaged = |error: serde_json::Error| Error::Unavailable(format!("release: {error}"));
+        let document: Document =
+            serde_json::from_value(release.strategy.clone()).map_err(damaged)?;
+        let mut policies: Vec<(Arc<str>, Arc<Configured>)> = Vec::new();
+        for (at, entry) in document.policy.iter().enumerate() {
+            let label = entry.label();
+            let digest = release.pinned.get(at).map_or("", |pinned| pinned.digest.as_str());
+            let name = component(digest);
+            let bytes = self.store.blob(&name).map_err(stored)?.ok_or_else(|| {
+                Error::Unavailable(format!("the component {digest} of policy {label:?} is missing"))
+            })?;
+            let settings = serde_json::to_string(&entry.settings).map_err(damaged)?;
+            let place = |issue: Issue| Issue {
+                path: format!("/policy/{at}/settings{}", issue.path),
+                message: issue.message,
+            };
+            let under = |error| match error {
+                AdmitError::Settings(issues) => {
+                    AdmitError::Settings(issues.into_iter().map(place).collect())
+                }
+                error => error,
+            };
+            let policy = self.sandbox.admit(&bytes).map_err(under)?;
+            let configured = policy.configure(&settings).map_err(under)?;
+            policies.push((label.into(), Arc::new(configured)));
+        }
+        let part = |(label, policy): &(Arc<str>, Arc<Configured>)| Part {
+            label: label.clone(),
+            policy: policy.clone(),
+        };
+        let strategy = Strategy::new(
+            &tenant.name,
+            TrackingKey::new(tenant.secret.as_bytes()),
+            policies.iter().map(part).collect(),
+            strategy::contents(&document.messages),
+            strategy::channels(&document.channel),
+        )
+        .map_err(|error| Error::invalid(error.to_string()))?;
+        let (number, engine) = (release.number, Engine::new(strategy));
+        let (faults, going) = (Mutex::default(), AtomicBool::new(false));
+        Ok(Live { number, engine, policies, faults, going })
+    }
+
+    /// Puts the release that is active by the book to work, as at a start.
+    pub(super) fn revive(&self, lane: &Lane) {
+        let found = self.read_book(|book| {
+            let account = book.tenant(lane.name.as_str())?;
+            Some((account.record.clone(), account.active()?.clone()))
+        });
+        let Some((tenant, release)) = found else { return };
+        match self.build(&tenant, &release) {
+            Ok(live) => lane.set_live(Some(Arc::new(live))),
+            Err(error) => {
+                tracing::error!(tenant = lane.id.0, "its release cannot be put to work: {error}");
+            }
+        }
+    }
+
+    /// Puts a release to work in the place of the one that is.
+    pub(super) fn activate(&self, tenant: &TenantName, number: u64) -> Result<ReleaseInfo, Error> {
+        let _changing = lock(&self.changing);
+        self.activate_held(tenant, number, ReleaseStatus::Retired, None)
+    }
+
+    /// As [`Core::activate`], by somebody who holds `changing`: the one that was active gets this status
+    /// and this reason.
+    fn activate_held(
+        &self,
+        tenant: &TenantName,
+        number: u64,
+        status: ReleaseStatus,
+        reason: Option<String>,
+    ) -> Result<ReleaseInfo, Error> {
+        let account = self.account(tenant)?;
+        let release = account.releases.get(&number);
+        let mut release =
+            release.cloned().ok_or_else(|| Error::NotFound(format!("release {number}")))?;
+        let lane = self.lane(tenant).ok_or_else(|| no_tenant(tenant))?;
+        let at_work = lane.live().filter(|live| live.number == number);
+        if release.status == ReleaseStatus::Active
+            && let Some(live) = at_work
+        {
+            return Ok(info(&release, live.uses()));
+        }
+        let live = Arc::new(self.build(&account.record, &release)?);
+        release.status = ReleaseStatus::Active;
+        release.reason = None;
+        release.activated = Some(self.clock.now().0);
+        let mut changes = retire(&account, number, status, reason)?;
+        changes.push(put(RELEASE, account.record.number, number, &release)?);
+        changes.push(put(
+            TENANT,
+            account.record.number,
+            &account.record.name,
+            &TenantRecord { retime: true, ..account.record.clone() },
+        )?);
+        self.change(&changes)?;
+        lane.set_live(Some(Arc::clone(&live)));
+        self.retime_anew(&account.record);
+        tracing::info!(tenant = lane.id.0, release = number, "at work");
+        Ok(info(&release, live.uses()))
+    }
+
+    /// Puts the release to work that was before.
+    pub(super) fn roll_back(&self, tenant: &TenantName) -> Result<ReleaseInfo, Error> {
+        let _changing = lock(&self.changing);
+        let before = self.account(tenant)?.before().map(|release| release.number);
+        let before = before.ok_or_else(|| {
+            Error::Conflict(
+                "there is no release to roll back to: none was active before".to_owned(),
+            )
+        })?;
+        self.activate_held(tenant, before, ReleaseStatus::Retired, None)
+    }
+
+    /// Puts no release to work: events are kept, and nothing is decided.
+    pub(super) fn switch_off(&self, tenant: &TenantName) -> Result<(), Error> {
+        let _changing = lock(&self.changing);
+        self.switch_off_held(tenant, ReleaseStatus::Retired, None)
+    }
+
+    fn switch_off_held(
+        &self,
+        tenant: &TenantName,
+        status: ReleaseStatus,
+        reason: Option<String>,
+    ) -> Result<(), Error> {
+        let account = self.account(tenant)?;
+        self.change(&retire(&account, 0, status, reason)?)?;
+        if let Some(lane) = self.lane(tenant) {
+            lane.set_live(None);
+        }
+        Ok(())
+    }
+
+    /// Policies of a release have faulted. If they keep doing so, the release before takes over.
+    pub(super) fn faulted(
+        &self,
+        lane: &Arc<Lane>,
+        release: u64,
+        faults: &BTreeMap<Arc<str>, (u64, String)>,
+    ) {
+        let Some(live) = lane.live().filter(|live| live.number == release) else { return };
+        let now = self.clock.now();
+        for (label, (many, word)) in faults {
+            self.meter.faults(*many);
+            let Some(reason) = live.note(now, label, *many, word, self) else { continue };
+            if !live.going.swap(true, Ordering::SeqCst) {
+                self.failing(lane, release, reason);
+            }
+            return;
+        }
+    }
+
+    /// Has a release switched off, by somebody who has the time: what takes over may have to be built.
+    fn failing(&self, lane: &Arc<Lane>, release: u64, reason: String) {
+        lock(&self.failing).push((lane.name.clone(), release, reason));
+        self.streams.chores.notify_one();
+    }
+
+    /// Switches off what was found to keep faulting; true if anything was.
+    pub(super) fn replace_failing(&self) -> bool {
+        let failing = std::mem::take(&mut *lock(&self.failing));
+        let any = !failing.is_empty();
+        for (tenant, release, reason) in failing {
+            let _changing = lock(&self.changing);
+            let active = self.account(&tenant).ok().and_then(|a| a.active().map(|r| r.number));
+            if active != Some(release) {
+                continue;
+            }
+            tracing::warn!(release, "a release is switched off, as it keeps faulting");
+            let before = self.account(&tenant).ok().and_then(|a| a.before().map(|r| r.number));
+            let faulted = ReleaseStatus::Faulted;
+            let done = before
+                .map(|number| self.activate_held(&tenant, number, faulted, Some(reason.clone())))
+                .and_then(Result::ok);
+            if done.is_none()
+                && let Err(error) = self.switch_off_held(&tenant, faulted, Some(reason))
+            {
+                tracing::error!(release, "a faulting release cannot be switched off: {error}");
+            }
+        }
+        any
+    }
+
+    /// A tenant's releases, newest first.
+    pub(super) fn releases(&self, tenant: &TenantName) -> Result<Vec<ReleaseInfo>, Error> {
+        let account = self.account(tenant)?;
+        Ok(account.releases.values().rev().map(|release| self.told(tenant, release)).collect())
+    }
+
+    /// One of a tenant's releases.
+    pub(super) fn release(&self, tenant: &TenantName, number: u64) -> Result<ReleaseInfo, Error> {
+        let account = self.account(tenant)?;
+        let release = account.releases.get(&number);
+        let release = release.ok_or_else(|| Error::NotFound(format!("release {number}")))?;
+        Ok(self.told(tenant, release))
+    }
+
+    fn told(&self, tenant: &TenantName, release: &ReleaseRecord) -> ReleaseInfo {
+        let live = self.lane(tenant).and_then(|lane| lane.live());
+        let uses = match live.filter(|live| live.number == release.number) {
+            Some(live) => live.uses(),
+            None => (release.pinned.iter())
+                .map(|pinned| PolicyUse {
+                    label: pinned.label.clone(),
+                    digest: pinned.digest.clone(),
+                    name: pinned.name.clone(),
+                    version: pinned.version.clone(),
+                    ..PolicyUse::default()
+                })
+                .collect(),
+        };
+        info(release, uses)
+    }
+
+    /// All about a tenant.
+    pub(super) fn account(&self, tenant: &TenantName) -> Result<Account, Error> {
+        let found = self.read_book(|book| book.tenant(tenant.as_str()).cloned());
+        found.ok_or_else(|| no_tenant(tenant))
+    }
+}
+
+pub(super) fn no_tenant(tenant: &TenantName) -> Error {
+    Error::NotFound(format!("tenant {:?}", tenant.as_str()))
+}
+
+/// The active release, if it is another one, is no longer.
+fn retire(
+    account: &Account,
+    next: u64,
+    status: ReleaseStatus,
+    reason: Option<String>,
+) -> Result<Vec<Change>, Error> {
+    let other = account.active().filter(|release| release.number != next);
+    let change = |release: &ReleaseRecord| {
+        let retired = ReleaseRecord { status, reason: reason.clone(), ..release.clone() };
+        put(RELEASE, account.record.number, release.number, &retired)
+    };
+    other.map(change).into_iter().collect()
+}
+
+/// Finds the component that each policy of a document means.
+fn pin(account: &Account, document: Document) -> Result<Proposal, Error> {
+    let mut pinned = Vec::new();
+    let mut brought = Vec::new();
+    let mut issues = Vec::new();
+    for (at, entry) in document.policy.iter().enumerate() {
+        let wanted = entry.r#use.strip_prefix("sha256:").unwrap_or(&entry.r#use);
+        let digest = if account.policies.contains_key(wanted) {
+            wanted.to_owned()
+        } else if let Some(bytes) = standard::policy(wanted) {
+            let digest = Digest::of(bytes).to_string();
+            brought.push((digest.clone(), bytes.to_vec()));
+            digest
+        } else {
+            let standard = standard::names().collect::<Vec<_>>().join(", ");
+            let message = format!(
+                "{:?} is none of the tenant's policies, which are named by their digest, and none of the \
+                 standard ones ({standard})",
+                entry.r#use
+            );
+            issues.push(Issue { path: format!("/policy/{at}/use"), message });
+            continue;
+        };
+        let (name, version) = (String::new(), String::new());
+        pinned.push(Pinned { label: entry.label().to_owned(), digest, name, version });
+    }
+    if issues.is_empty() {
+        return Ok(Proposal { document, pinned, standard: brought });
+    }
+    Err(Error::Invalid { detail: "the strategy names unknown policies".to_owned(), issues })
+}
+
+fn info(release: &ReleaseRecord, policies: Vec<PolicyUse>) -> ReleaseInfo {
+    ReleaseInfo {
+        number: release.number,
+        status: release.status,
+        reason: release.reason.clone(),
+        created: release.created,
+        activated: release.activated,
+        policies,
+        strategy: release.strategy.clone(),
+    }
+}

@@ -1,0 +1,366 @@
+//! Commits: one transaction on `log.db` each, then the overlay. Touches `log.db` and the overlay.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rusqlite::{CachedStatement, Connection, params};
+
+use super::codec::{chunk_sum, decode, encode, encode_ids};
+use super::overlay::{Entry, Overlay};
+use super::pool::{WRITE, within};
+use super::{Shared, locked, number, schema};
+use crate::store::{
+    Attempt, Chunk, Commit, Letter, ReceiptRow, Settled, StoreError, TenantId, UserKey,
+};
+
+/// How many times `flush_every` states may wait before commits do.
+const CROWD: usize = 4;
+/// Rows of the journal that a commit removes once they are not needed: more than the one it adds, so
+/// that the journal shrinks, and few, so that no commit is slow.
+const TRIM: u64 = 3;
+/// Bytes in the write-ahead log after which the keeper is to look after it.
+pub(super) const WAL: u64 = 8 << 20;
+/// Bytes in the write-ahead log after which a commit does so itself.
+const WAL_MOST: u64 = 256 << 20;
+
+/// The one connection that writes `log.db`.
+#[derive(Debug)]
+pub(super) struct Writer {
+    pub(super) connection: Connection,
+    /// The last row of the journal.
+    last: u64,
+    /// The last row of the journal that is removed.
+    trimmed: u64,
+    /// Pages in the write-ahead log, as of the last transaction.
+    pages: Arc<AtomicU64>,
+    /// Bytes that were there when somebody looked last, and could not be helped.
+    seen: u64,
+}
+
+impl Writer {
+    pub(super) fn new(mut connection: Connection) -> Result<Writer, StoreError> {
+        let pages = Arc::new(AtomicU64::new(0));
+        let count = Arc::clone(&pages);
+        connection.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, pages: i32| {
+            count.store(u64::try_from(pages).unwrap_or(0), Ordering::Relaxed);
+            Ok(())
+        }))?;
+        Ok(Writer { connection, last: 0, trimmed: 0, pages, seen: 0 })
+    }
+
+    /// True if the write-ahead log has become longer by `bytes` than it need be.
+    pub(super) fn long(&self, bytes: u64) -> bool {
+        let long = self.pages.load(Ordering::Relaxed) * u64::from(schema::LOG.page);
+        // Shorter than before means that it began anew.
+        let seen = if long < self.seen { 0 } else { self.seen };
+        long > seen.saturating_add(bytes)
+    }
+
+    /// Notes that all of the write-ahead log is in the file, or as much as could be.
+    pub(super) fn looked(&mut self, all: bool) {
+        if all {
+            self.pages.store(0, Ordering::Relaxed);
+        }
+        self.seen = self.pages.load(Ordering::Relaxed) * u64::from(schema::LOG.page);
+    }
+
+    /// Reads what is not yet in `state.db`, all after row `flushed`, into the overlay.
+    ///
+    /// # Errors
+    ///
+    /// If a row is damaged or missing.
+    pub(super) fn replay(&mut self, overlay: &Overlay, flushed: u64) -> Result<(), StoreError> {
+        let (first, last): (Option<i64>, Option<i64>) = self.connection.query_row(
+            "SELECT (SELECT min(number) FROM journal), (SELECT max(number) FROM journal)",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
+        let counted = |number: i64| number.cast_unsigned();
+        self.last = last.map_or(0, counted).max(flushed);
+        self.trimmed = first.map_or(self.last, |first| counted(first).saturating_sub(1));
+        overlay.start(flushed);
+        let mut rows = self
+            .connection
+            .prepare("SELECT number, images FROM journal WHERE number > ?1 ORDER BY number")?;
+        let mut rows = rows.query([number(flushed)?])?;
+        let mut next = flushed + 1;
+        while let Some(row) = rows.next()? {
+            let found = counted(row.get(0)?);
+            if found != next {
+                return Err(StoreError::Damaged(format!("row {next} of the journal is missing")));
+            }
+            let images = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
+            let mut entries = Vec::new();
+            decode(images, |key, entry| entries.push((key, entry))).map_err(|what| {
+                StoreError::Damaged(format!("row {found} of the journal: {what}"))
+            })?;
+            overlay.put(found, entries.into_iter());
+            next += 1;
+        }
+        Ok(())
+    }
+
+    /// Writes in a transaction of its own.
+    pub(super) fn write<T>(
+        &mut self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        within(&self.connection, WRITE, work)
+    }
+
+    /// Rows of the journal that are there still though `state.db` has them.
+    pub(super) fn behind(&self, flushed: u64) -> u64 {
+        flushed.saturating_sub(self.trimmed)
+    }
+}
+
+impl Shared {
+    /// See [`crate::store::Store::commit`].
+    pub(super) fn commit(&self, commit: Commit) -> Result<(), StoreError> {
+        self.overlay.wait_for_room(self.options.flush_every.saturating_mul(CROWD))?;
+        // All that needs no lock comes first.
+        let journal = encode(&commit)?;
+        let rows = commit.chunks.iter().map(ChunkRow::new).collect::<Result<Vec<_>, _>>()?;
+
+        let mut writer = locked(&self.log);
+        if writer.long(WAL_MOST) {
+            self.reset_wal(&mut writer);
+        }
+        let next = writer.last + 1;
+        let flushed = self.flushed.load(Ordering::Acquire);
+        let write = |trim: Option<(u64, u64)>| {
+            let connection = &writer.connection;
+            within(connection, WRITE, |connection| {
+                for row in &rows {
+                    row.insert(connection)?;
+                }
+                if let Some(images) = &journal {
+                    connection
+                        .prepare_cached("INSERT INTO journal (number, images) VALUES (?1, ?2)")?
+                        .execute(params![number(next)?, images])?;
+                }
+                if let Some((from, to)) = trim {
+                    trim_journal(connection, from, to)?;
+                }
+                Ok(())
+            })
+        };
+        let (from, to) = (writer.trimmed, flushed.min(writer.trimmed + TRIM));
+        if to > from {
+            let trimmed = self.gate.unless_backup(|free| {
+                write(free.then_some((from, to))).map(|()| if free { to } else { from })
+            })?;
+            writer.trimmed = trimmed;
+        } else {
+            write(None)?;
+        }
+        drop(rows);
+        if writer.long(WAL) {
+            self.keeper.ring();
+        }
+        if journal.is_some() {
+            writer.last = next;
+            // Under the writer's lock, so that states come in the order of the journal.
+            let images = commit.chunks.into_iter().flat_map(images);
+            if self.overlay.put(next, images) >= self.options.flush_every {
+                self.flusher.ring();
+            }
+        }
+        Ok(())
+    }
+
+    /// See [`crate::store::Store::probe`]. Written and removed in two transactions: what goes in the same
+    /// one would never see the disk.
+    pub(super) fn probe(&self) -> Result<(), StoreError> {
+        self.overlay.wait_for_room(self.options.flush_every.saturating_mul(CROWD))?;
+        let mut writer = locked(&self.log);
+        for sql in [
+            "INSERT OR REPLACE INTO probe (id, bytes) VALUES (1, randomblob(65536))",
+            "DELETE FROM probe",
+        ] {
+            writer.write(|connection| Ok(connection.prepare_cached(sql)?.execute([])?))?;
+        }
+        Ok(())
+    }
+
+    /// Removes up to `most` rows of the journal that are not needed; how many are left.
+    pub(super) fn trim(&self, most: u64) -> Result<u64, StoreError> {
+        let flushed = self.flushed.load(Ordering::Acquire);
+        let mut writer = locked(&self.log);
+        let (from, to) = (writer.trimmed, flushed.min(writer.trimmed.saturating_add(most)));
+        if to > from {
+            self.gate.unless_backup(|free| {
+                if free {
+                    writer.write(|connection| trim_journal(connection, from, to))?;
+                    writer.trimmed = to;
+                }
+                Ok::<_, StoreError>(())
+            })?;
+        }
+        Ok(writer.behind(flushed))
+    }
+}
+
+fn trim_journal(connection: &Connection, from: u64, to: u64) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("DELETE FROM journal WHERE number > ?1 AND number <= ?2")?
+        .execute([number(from)?, number(to)?])?;
+    Ok(())
+}
+
+fn images(chunk: Chunk) -> impl Iterator<Item = (UserKey, Entry)> {
+    let tenant = chunk.tenant;
+    chunk.images.into_iter().map(move |image| {
+        // Who is forgotten has no timer, whatever the image says.
+        let due = image.due.filter(|_| image.state.is_some());
+        (UserKey { tenant, user: image.user }, Entry { last: image.last, due, state: image.state })
+    })
+}
+
+/// A chunk, ready to be written.
+struct ChunkRow<'a> {
+    chunk: &'a Chunk,
+    seq: i64,
+    ids: Vec<u8>,
+    sum: i64,
+}
+
+impl<'a> ChunkRow<'a> {
+    fn new(chunk: &'a Chunk) -> Result<ChunkRow<'a>, StoreError> {
+        let (seq, ids) = (number(chunk.seq.0)?, encode_ids(&chunk.ids));
+        let head = (chunk.tenant.0, seq, chunk.at.0, chunk.events);
+        let sum = chunk_sum(head, &ids, &chunk.lines);
+        Ok(ChunkRow { chunk, seq, ids, sum })
+    }
+
+    fn insert(&self, connection: &Connection) -> Result<(), StoreError> {
+        let chunk = self.chunk;
+        connection
+            .prepare_cached(
+                "INSERT INTO chunk (seq, tenant, at, events, sum, ids, lines) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            )?
+            .execute(params![
+                self.seq,
+                chunk.tenant.0,
+                chunk.at.0,
+                chunk.events,
+                self.sum,
+                self.ids,
+                chunk.lines
+            ])?;
+        let into = Into { connection, tenant: chunk.tenant };
+        into.links(&chunk.links)?;
+        into.outbox(&chunk.outbox)?;
+        into.outcomes(&chunk.outcomes)?;
+        // After the new attempts, which may be among them, and after the outcomes, which come first.
+        into.called_off(chunk)?;
+        into.letters(&chunk.letters)?;
+        // After the letters that they may be about.
+        into.receipts(self.seq, &chunk.receipts)
+    }
+}
+
+/// A tenant's rows on their way into the tables. A statement is looked up once a batch, and not at all
+/// for an empty one.
+struct Into<'a> {
+    connection: &'a Connection,
+    tenant: TenantId,
+}
+
+impl<'a> Into<'a> {
+    fn each<T>(
+        &self,
+        sql: &str,
+        rows: &[T],
+        mut each: impl FnMut(&mut CachedStatement<'a>, &T) -> Result<usize, rusqlite::Error>,
+    ) -> Result<(), StoreError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let mut statement = self.connection.prepare_cached(sql)?;
+        for row in rows {
+            each(&mut statement, row)?;
+        }
+        Ok(())
+    }
+
+    fn links(&self, links: &[(Arc<str>, Arc<str>)]) -> Result<(), StoreError> {
+        let sql = "INSERT INTO link (tenant, name, user) VALUES (?1, ?2, ?3) \
+                   ON CONFLICT (tenant, name) DO UPDATE SET user = excluded.user";
+        self.each(sql, links, |s, (name, user)| s.execute(params![self.tenant.0, name, user]))?;
+        // Whoever turns out to be a user brings their letters along, and what they were sent.
+        for table in ["letter", "outbox"] {
+            let sql = format!("UPDATE {table} SET user = ?3 WHERE tenant = ?1 AND user = ?2");
+            self.each(&sql, links, |s, (name, user)| {
+                s.execute(params![self.tenant.0, name, user])
+            })?;
+        }
+        Ok(())
+    }
+
+    fn outbox(&self, attempts: &[Attempt]) -> Result<(), StoreError> {
+        let sql = "INSERT INTO outbox \
+                   (tenant, tracking, send_key, channel, message, user, at, content) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING";
+        self.each(sql, attempts, |s, a| {
+            s.execute(params![
+                self.tenant.0,
+                a.tracking,
+                a.send_key,
+                a.channel,
+                a.message,
+                a.user,
+                a.at.0,
+                a.content
+            ])
+        })
+    }
+
+    fn outcomes(&self, outcomes: &[Settled]) -> Result<(), StoreError> {
+        let sql = "UPDATE outbox SET outcome = ?3, settled = ?4, leased_until = NULL \
+                   WHERE tenant = ?1 AND tracking = ?2 AND outcome IS NULL";
+        self.each(sql, outcomes, |s, o| {
+            s.execute(params![self.tenant.0, o.tracking, o.outcome, o.at.0])
+        })
+    }
+
+    fn called_off(&self, chunk: &Chunk) -> Result<(), StoreError> {
+        let sql = "UPDATE outbox SET outcome = 'called-off', settled = ?3, leased_until = NULL \
+                   WHERE tenant = ?1 AND message = ?2 AND outcome IS NULL \
+                   AND (leased_until IS NULL OR leased_until <= ?3)";
+        self.each(sql, &chunk.called_off, |s, message| {
+            s.execute(params![self.tenant.0, message, chunk.at.0])
+        })
+    }
+
+    fn letters(&self, letters: &[Letter]) -> Result<(), StoreError> {
+        let sql = "INSERT INTO letter (tenant, user, tracking, at, content) \
+                   VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING";
+        self.each(sql, letters, |s, l| {
+            s.execute(params![self.tenant.0, l.user, l.tracking, l.at.0, l.content])
+        })
+    }
+
+    fn receipts(&self, seq: i64, receipts: &[ReceiptRow]) -> Result<(), StoreError> {
+        let sql = "INSERT INTO receipt (tenant, seq, tracking, at, shows) \
+                   VALUES (?1, ?2, ?3, ?4, ?5)";
+        self.each(sql, receipts, |s, r| {
+            s.execute(params![self.tenant.0, seq, r.tracking, r.at.0, r.shows])
+        })?;
+        for receipt in receipts {
+            let column = match &*receipt.shows {
+                "seen" => "seen",
+                "confirmed" => "confirmed",
+                _ => continue,
+            };
+            let sql = format!(
+                "UPDATE letter SET {column} = ?3 WHERE tenant = ?1 AND tracking = ?2 \
+                 AND ({column} IS NULL OR {column} > ?3)"
+            );
+            let params = params![self.tenant.0, receipt.tracking, receipt.at.0];
+            self.connection.prepare_cached(&sql)?.execute(params)?;
+        }
+        Ok(())
+    }
+}

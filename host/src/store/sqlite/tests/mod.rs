@@ -1,0 +1,82 @@
+//! Tests of the store, and what they share.
+
+mod faults;
+mod methods;
+mod model;
+mod tools;
+
+use std::sync::Arc;
+
+use super::{Options, Sqlite};
+use crate::engine::event::Instant;
+use crate::store::{
+    Attempt, Chunk, Commit, Image, Letter, ReceiptRow, Seq, Settled, Store, TenantId, UserKey,
+};
+
+fn small(flush_every: usize) -> Options {
+    Options { flush_every, ..Options::default() }
+}
+
+fn chunk(tenant: u32, seq: u64) -> Chunk {
+    Chunk {
+        tenant: TenantId(tenant),
+        seq: Seq(seq),
+        at: Instant(1000 + seq as i64),
+        ids: vec![],
+        events: 0,
+        lines: vec![],
+        images: vec![],
+        links: vec![],
+        outbox: vec![],
+        outcomes: vec![],
+        called_off: vec![],
+        letters: vec![],
+        receipts: vec![],
+    }
+}
+
+fn put(store: &Sqlite, chunk: Chunk) {
+    commit(store, vec![chunk]).unwrap();
+}
+
+fn image(user: &str, due: Option<i64>, state: &str) -> Image {
+    let state = Some(Arc::from(state.as_bytes()));
+    Image { user: user.into(), due: due.map(Instant), state, last: Seq(0) }
+}
+
+fn key(tenant: u32, user: &str) -> UserKey {
+    UserKey { tenant: TenantId(tenant), user: user.into() }
+}
+
+fn attempt(tracking: &str, send_key: &str, message: &str, at: i64) -> Attempt {
+    Attempt {
+        tracking: tracking.into(),
+        send_key: send_key.into(),
+        message: message.into(),
+        user: "ann".into(),
+        channel: "push".into(),
+        at: Instant(at),
+        content: "{}".into(),
+    }
+}
+
+fn settled(tracking: &str, outcome: &str) -> Settled {
+    Settled { tracking: tracking.into(), at: Instant(9), outcome: outcome.into() }
+}
+
+fn letter(user: &str, tracking: &str, at: i64) -> Letter {
+    let content = "{\"title\":1}".into();
+    Letter { user: user.into(), tracking: tracking.into(), at: Instant(at), content }
+}
+
+fn receipt(tracking: &str, at: i64, shows: &str) -> ReceiptRow {
+    ReceiptRow { tracking: tracking.into(), at: Instant(at), shows: shows.into() }
+}
+
+/// Each image is of its own chunk.
+fn commit(store: &Sqlite, mut chunks: Vec<Chunk>) -> Result<(), crate::store::StoreError> {
+    for chunk in &mut chunks {
+        chunk.images.iter_mut().for_each(|image| image.last = chunk.seq);
+    }
+    store.commit(Commit { chunks })
+}
