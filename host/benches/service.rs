@@ -52,7 +52,7 @@ fn main() {
         "batch", "append ev/s", "durable ev/s", "ratio", "p50 ms", "p99 ms", "max ms"
     );
     for size in [1, 100, 1_000] {
-        let folder = tempfile::tempdir_in(".").unwrap();
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let measured = runtime.block_on(durable(folder.path(), &sandbox, size));
         let append = append(folder.path(), size * measured.bytes as usize, size);
         let at = |share: f64| {

@@ -300,7 +300,7 @@ fn main() {
     // Cargo adds an option of its own.
     let arguments: Vec<String> =
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let folder = tempfile::tempdir_in(".").unwrap();
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let root = folder.path().to_owned();
     let what = arguments.first().map_or("commits", String::as_str);
     let seconds: f64 = arguments.get(1).map_or(10.0, |s| s.parse().unwrap());

@@ -12,8 +12,9 @@
 //!
 //! The rooms that are open to you: [`engine`] decides, [`sandbox`] evaluates, [`strategy`] reads what a
 //! tenant wrote, [`ingest`] reads events from files, [`replay`] runs them through the engine in virtual
-//! time, [`channel`] is how people are reached, and [`clock`] says what time it is. How to write policies
-//! is in the documentation of `nudge-guest`.
+//! time, [`channel`] is how people are reached, and [`clock`] says what time it is. [`service`] puts all of
+//! it to work for many tenants, with [`store`] to remember and [`config`] to be told by, and [`api`] is how
+//! it is reached over HTTP. How to write policies is in the documentation of `nudge-guest`.
 
 pub mod api;
 mod backtest;

@@ -18,6 +18,7 @@ mod life;
 mod load;
 mod policies;
 mod privacy;
+mod sdk;
 mod stage;
 mod stopping;
 mod stream;

@@ -29,7 +29,7 @@ use super::{Answer, Api};
 /// Letters that a stream reads at once, and that wait for a device that reads slowly.
 const AT_ONCE: usize = 50;
 /// How often a stream shows that it lives, and whether its token still does.
-const ALIVE: Duration = Duration::from_secs(15);
+const ALIVE: Duration = Duration::from_millis(if cfg!(test) { 100 } else { 15_000 });
 
 pub(super) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()

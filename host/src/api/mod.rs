@@ -23,6 +23,8 @@ mod refusal;
 mod releases;
 mod serve;
 mod tenants;
+#[cfg(test)]
+mod tests;
 mod users;
 
 use std::collections::BTreeSet;

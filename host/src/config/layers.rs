@@ -13,13 +13,14 @@ use super::known::{self, Key};
 pub(super) const PREFIX: &str = "NUDGE_";
 
 /// Variables that begin so and are no keys: they belong to the logs, the tests, the tools and clients.
-const OTHERS: [&str; 9] = [
+const OTHERS: [&str; 10] = [
     "NUDGE_LOG",
     "NUDGE_LOGS",
     "NUDGE_C",
     "NUDGE_SDK",
     "NUDGE_KEY",
     "NUDGE_SERVER",
+    "NUDGE_SDKS",
     "NUDGE_SEED",
     "NUDGE_SEEDS",
     "NUDGE_CONFIG",

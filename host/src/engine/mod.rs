@@ -98,19 +98,29 @@ pub struct HostFailure(pub String);
 pub struct Engine {
     strategy: Strategy,
     batch: usize,
+    live: bool,
 }
 
 impl Engine {
     /// An engine for a strategy.
     #[must_use]
     pub fn new(strategy: Strategy) -> Engine {
-        Engine { strategy, batch: BATCH }
+        Engine { strategy, batch: BATCH, live: false }
     }
 
     /// Asks policies about at most so many rows at once. Changes nothing but the time it takes.
     #[must_use]
     pub fn batches_of(mut self, rows: usize) -> Engine {
         self.batch = rows.max(1);
+        self
+    }
+
+    /// Attempts leave when a step is made, and not when it should have been: a message is waited for from
+    /// then on. So whoever comes back after a time does not send everything that was missed at once. In
+    /// a replay, which is not live, time passes as the deadlines say.
+    #[must_use]
+    pub fn live(mut self) -> Engine {
+        self.live = true;
         self
     }
 
@@ -136,7 +146,7 @@ impl Engine {
     /// If the host could not evaluate a policy; a policy's own faults are in the trace.
     pub fn step(&self, turns: Vec<Turn>, now: Instant) -> Result<Vec<Advance>, HostFailure> {
         let mut walks: Vec<Walk<'_>> =
-            turns.into_iter().map(|turn| Walk::new(&self.strategy, turn, now)).collect();
+            turns.into_iter().map(|turn| Walk::new(&self.strategy, turn, now, self.live)).collect();
         let mut walking: Vec<usize> = (0..walks.len()).collect();
         while !walking.is_empty() {
             let mut asks = Vec::with_capacity(walking.len());

@@ -228,13 +228,13 @@ impl Walk<'_> {
 
     /// Begins the step's wait, if there is anything to wait for.
     pub(super) fn wait(&mut self, message: usize) {
-        let at = self.at;
+        let from = self.leaves();
         let Some(slot) = self.state.messages.get_mut(message) else { return };
         if slot.ended {
             return;
         }
         if slot.attempts.iter().any(|a| a.step == slot.step && !a.failed) {
-            slot.waiting = Some(at);
+            slot.waiting = Some(from);
         } else {
             slot.step += 1;
             self.todo.push_front(Todo::Step { message });
@@ -254,13 +254,13 @@ impl Walk<'_> {
     }
 
     pub(super) fn judged(&mut self, message: usize, verdict: Verdict) {
-        let at = self.at;
+        let from = self.leaves();
         let Some(slot) = self.state.messages.get_mut(message) else { return };
         let (id, step) = (slot.id.clone(), slot.step);
         let longer = verdict == Verdict::WaitLonger && slot.extended < MOST_EXTENSIONS;
         if longer {
             slot.extended += 1;
-            slot.waiting = Some(at);
+            slot.waiting = Some(from);
         } else if verdict != Verdict::Received {
             slot.step += 1;
         }

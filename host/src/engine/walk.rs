@@ -62,6 +62,8 @@ pub(super) struct Walk<'a> {
     page: bool,
     /// The inputs are a record of the past.
     history: bool,
+    /// Attempts leave when the step is made, whenever they should have.
+    live: bool,
     /// The policies whose visits the record has moved.
     recorded: BTreeSet<Arc<str>>,
     /// The moment of what is at hand.
@@ -72,7 +74,7 @@ pub(super) struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(strategy: &'a Strategy, turn: Turn, until: Instant) -> Walk<'a> {
+    pub(super) fn new(strategy: &'a Strategy, turn: Turn, until: Instant, live: bool) -> Walk<'a> {
         let mut inputs = turn.inputs;
         let mut state = turn.state;
         state.follow(strategy);
@@ -93,6 +95,7 @@ impl<'a> Walk<'a> {
             event: None,
             page: false,
             history: turn.history,
+            live,
             recorded: BTreeSet::new(),
             todo: VecDeque::new(),
             outbox: Vec::new(),
@@ -151,6 +154,11 @@ impl<'a> Walk<'a> {
 
     pub(super) fn record(&mut self, decision: Decision) {
         self.trace.push(Record { at: self.at, user: self.user.clone(), decision });
+    }
+
+    /// From when on an attempt that is made now is waited for.
+    pub(super) fn leaves(&self) -> Instant {
+        if self.live { self.at.max(self.until) } else { self.at }
     }
 
     pub(super) fn send(&mut self, outgoing: Outgoing) {

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use super::batch::{Evaluated, Then};
 use super::core::Core;
-use super::lane::Failed;
+use super::ticket::Failed;
 use crate::store::{Chunk, Commit, MessageId, StoreError};
 
 /// Makes batches durable, all as one, and tells everybody who waits for them.

@@ -6,16 +6,15 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use tokio::sync::oneshot;
-
 use super::TenantName;
 use super::memory::Memory;
 use super::rate::Bucket;
 use super::release::Live;
+use super::ticket::Ticket;
 use crate::channel::Outcome;
-use crate::engine::event::{Instant, Millis, Shows, Value, What};
-use crate::ingest::live::{Deed, Item};
-use crate::store::{Leased, MessageId, StoreError, TenantId};
+use crate::engine::event::{Instant, Millis, Shows};
+use crate::ingest::live::Item;
+use crate::store::{Leased, MessageId, TenantId};
 
 /// Batches that are evaluated and not yet stored. With two, evaluation goes on while the disk is waited
 /// for.
@@ -74,83 +73,6 @@ pub(super) enum Input {
     },
 }
 
-/// Why what was waited for has not been stored.
-#[derive(Clone, Debug)]
-pub(super) enum Failed {
-    /// There is no room.
-    Full(String),
-    /// Anything else.
-    Unavailable(String),
-}
-
-impl From<&StoreError> for Failed {
-    fn from(error: &StoreError) -> Failed {
-        match error {
-            StoreError::Full(reason) => Failed::Full(reason.clone()),
-            error => Failed::Unavailable(error.to_string()),
-        }
-    }
-}
-
-/// Where the answer to a ticket comes out.
-pub(super) type Answer = oneshot::Receiver<Result<(), Failed>>;
-
-/// About how many bytes an item takes while it waits.
-pub(super) fn weight(item: &Item) -> usize {
-    let of = |what: &What| match what {
-        What::Operation { fields, .. } | What::Page { fields, .. } | What::Profile { fields } => {
-            let size = |(name, value): (&Arc<str>, &Value)| {
-                48 + name.len() + if let Value::Text(text) = value { text.len() } else { 0 }
-            };
-            fields.iter().map(size).sum::<usize>()
-        }
-        What::Hidden | What::Heartbeat | What::Receipt(_) => 0,
-    };
-    let deeds = match &item.deed {
-        Deed::Happened(deeds) => deeds.iter().map(of).sum(),
-        Deed::Alias { previous } => previous.len(),
-    };
-    256 + deeds
-}
-
-/// Something that waits until all inputs of a request are stored.
-#[derive(Clone, Debug)]
-pub(super) struct Ticket(Arc<Mutex<Waiting>>);
-
-#[derive(Debug)]
-struct Waiting {
-    left: usize,
-    answer: Option<oneshot::Sender<Result<(), Failed>>>,
-}
-
-impl Ticket {
-    /// A ticket for so many inputs, and where its answer comes out.
-    pub(super) fn new(inputs: usize) -> (Ticket, Answer) {
-        let (answer, answered) = oneshot::channel();
-        (Ticket(Arc::new(Mutex::new(Waiting { left: inputs, answer: Some(answer) }))), answered)
-    }
-
-    /// So many of its inputs are stored, or will not be: the first failure is the answer.
-    pub(super) fn settle(&self, inputs: usize, result: Result<(), Failed>) {
-        let mut waiting = lock(&self.0);
-        waiting.left = waiting.left.saturating_sub(inputs);
-        // Nobody may be waiting any more, which is their business.
-        match result {
-            Err(failed) => {
-                waiting.answer.take().map(|answer| answer.send(Err(failed)));
-            }
-            Ok(()) if waiting.left == 0 => {
-                waiting.answer.take().map(|answer| answer.send(Ok(())));
-            }
-            Ok(()) => {}
-        }
-    }
-
-    pub(super) fn is(&self, other: &Ticket) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
-}
-
 /// A lock whose holder panicked holds nothing half done here: each change is one assignment or is
 /// redone from the store.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -192,6 +114,8 @@ pub(super) struct Queue {
     pub(super) suspended: bool,
     evaluating: bool,
     committing: usize,
+    /// Of the batches that are evaluated or on their way, those that were begun under another release.
+    outdated: usize,
     /// What is in mind was forgotten: nothing is evaluated until nothing is on its way to the store.
     recovering: bool,
     /// Microseconds of evaluation, for fairness.
@@ -226,6 +150,7 @@ impl Lane {
             suspended: false,
             evaluating: false,
             committing: 0,
+            outdated: 0,
             recovering: false,
             used: 0,
             batch: CAREFUL_BATCH.min(bounds.batch),
@@ -270,7 +195,15 @@ impl Lane {
     /// Puts a release to work, or none. A batch in flight ends with the one that it began with.
     pub(super) fn set_live(&self, live: Option<Arc<Live>>) {
         *self.live.write().unwrap_or_else(PoisonError::into_inner) = live;
-        lock(&self.queue).batch = CAREFUL_BATCH.min(self.bounds.batch);
+        let mut queue = lock(&self.queue);
+        queue.batch = CAREFUL_BATCH.min(self.bounds.batch);
+        queue.outdated = queue.committing + usize::from(queue.evaluating);
+    }
+
+    /// Something that was begun under another release is not stored so far: the store does not know of
+    /// everybody whose deadline comes from there.
+    pub(super) fn is_outdated(&self) -> bool {
+        lock(&self.queue).outdated > 0
     }
 
     /// Takes all items of a request, or none of them.
@@ -393,6 +326,7 @@ impl Lane {
     pub(super) fn not_evaluated(&self) {
         let mut queue = lock(&self.queue);
         queue.evaluating = false;
+        queue.outdated = queue.outdated.min(queue.committing);
         queue.recovering = true;
     }
 
@@ -400,6 +334,8 @@ impl Lane {
     pub(super) fn committed(&self, stored: bool, woken: &[Arc<str>]) {
         let mut queue = lock(&self.queue);
         queue.committing = queue.committing.saturating_sub(1);
+        // They are stored in the order in which they were begun.
+        queue.outdated = queue.outdated.saturating_sub(1);
         queue.recovering |= !stored;
         for user in woken {
             queue.waking.remove(user);

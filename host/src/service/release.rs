@@ -1,18 +1,18 @@
 //! Releases: versions of a tenant's strategy, each whole. One is at work at a time; another takes its
 //! place between two batches. One whose policy keeps faulting is switched off by itself.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use super::batch::APP;
 use super::book::{Account, Pinned, RELEASE, ReleaseRecord, TENANT, TenantRecord, put};
 use super::core::{Core, stored};
+use super::faults::Faults;
 use super::lane::{Lane, lock};
 use super::policies::component;
 use super::words::{PolicyUse, ReleaseInfo, ReleaseStatus};
-use super::{Error, TenantName, millis};
-use crate::engine::event::Instant;
+use super::{Error, TenantName};
 use crate::engine::{Engine, Part, Strategy, TrackingKey};
 use crate::sandbox::{AdmitError, Configured, Digest, Issue};
 use crate::standard;
@@ -22,58 +22,17 @@ use crate::strategy::{self, Document};
 /// Releases of a tenant that are kept; the oldest that are not at work make way.
 const MOST_RELEASES: usize = 50;
 
-/// A policy is switched off for faults only if they are at least one in so many of its answers.
-const TOLERATED: u64 = 20;
-
 /// A release at work.
 pub(super) struct Live {
     pub(super) number: u64,
     pub(super) engine: Engine,
-    policies: Vec<(Arc<str>, Arc<Configured>)>,
-    faults: Mutex<BTreeMap<Arc<str>, Faults>>,
+    pub(super) policies: Vec<(Arc<str>, Arc<Configured>)>,
+    pub(super) faults: Mutex<BTreeMap<Arc<str>, Faults>>,
     /// It is being switched off.
-    going: AtomicBool,
-}
-
-/// Faults of one policy.
-#[derive(Default)]
-struct Faults {
-    all: u64,
-    /// When, how many, and how many rows it had been asked about by then.
-    recent: VecDeque<(Instant, u64, u64)>,
+    pub(super) going: AtomicBool,
 }
 
 impl Live {
-    /// Takes down faults; a reason if it is enough.
-    fn note(
-        &self,
-        now: Instant,
-        label: &Arc<str>,
-        faults: u64,
-        word: &str,
-        core: &Core,
-    ) -> Option<String> {
-        let policies = &core.config.policies;
-        let window = millis(policies.fault_window);
-        let asked = self.policies.iter().find(|(name, _)| name == label);
-        let rows = asked.map_or(0, |(_, policy)| policy.usage().rows);
-        let mut all = lock(&self.faults);
-        let known = all.entry(label.clone()).or_default();
-        known.all += faults;
-        known.recent.push_back((now, faults, rows));
-        while known.recent.front().is_some_and(|(at, ..)| now.since(*at) > window) {
-            known.recent.pop_front();
-        }
-        let recent: u64 = known.recent.iter().map(|(_, faults, _)| faults).sum();
-        let before = known.recent.front().map_or(0, |(_, _, rows)| *rows);
-        let asked = rows.saturating_sub(before);
-        let enough =
-            recent >= u64::from(policies.fault_limit) && recent.saturating_mul(TOLERATED) >= asked;
-        enough.then(|| {
-            format!("policy {label:?} gave no answer {recent} times, the last time it {word}")
-        })
-    }
-
     /// What its policies have used.
     fn uses(&self) -> Vec<PolicyUse> {
         let faults = lock(&self.faults);
@@ -220,7 +179,7 @@ impl Core {
             strategy::channels(&document.channel),
         )
         .map_err(|error| Error::invalid(error.to_string()))?;
-        let (number, engine) = (release.number, Engine::new(strategy));
+        let (number, engine) = (release.number, Engine::new(strategy).live());
         let (faults, going) = (Mutex::default(), AtomicBool::new(false));
         Ok(Live { number, engine, policies, faults, going })
     }
@@ -248,7 +207,7 @@ impl Core {
 
     /// As [`Core::activate`], by somebody who holds `changing`: the one that was active gets this status
     /// and this reason.
-    fn activate_held(
+    pub(super) fn activate_held(
         &self,
         tenant: &TenantName,
         number: u64,
@@ -303,7 +262,7 @@ impl Core {
         self.switch_off_held(tenant, ReleaseStatus::Retired, None)
     }
 
-    fn switch_off_held(
+    pub(super) fn switch_off_held(
         &self,
         tenant: &TenantName,
         status: ReleaseStatus,
@@ -315,56 +274,6 @@ impl Core {
             lane.set_live(None);
         }
         Ok(())
-    }
-
-    /// Policies of a release have faulted. If they keep doing so, the release before takes over.
-    pub(super) fn faulted(
-        &self,
-        lane: &Arc<Lane>,
-        release: u64,
-        faults: &BTreeMap<Arc<str>, (u64, String)>,
-    ) {
-        let Some(live) = lane.live().filter(|live| live.number == release) else { return };
-        let now = self.clock.now();
-        for (label, (many, word)) in faults {
-            self.meter.faults(*many);
-            let Some(reason) = live.note(now, label, *many, word, self) else { continue };
-            if !live.going.swap(true, Ordering::SeqCst) {
-                self.failing(lane, release, reason);
-            }
-            return;
-        }
-    }
-
-    /// Has a release switched off, by somebody who has the time: what takes over may have to be built.
-    fn failing(&self, lane: &Arc<Lane>, release: u64, reason: String) {
-        lock(&self.failing).push((lane.name.clone(), release, reason));
-        self.streams.chores.notify_one();
-    }
-
-    /// Switches off what was found to keep faulting; true if anything was.
-    pub(super) fn replace_failing(&self) -> bool {
-        let failing = std::mem::take(&mut *lock(&self.failing));
-        let any = !failing.is_empty();
-        for (tenant, release, reason) in failing {
-            let _changing = lock(&self.changing);
-            let active = self.account(&tenant).ok().and_then(|a| a.active().map(|r| r.number));
-            if active != Some(release) {
-                continue;
-            }
-            tracing::warn!(release, "a release is switched off, as it keeps faulting");
-            let before = self.account(&tenant).ok().and_then(|a| a.before().map(|r| r.number));
-            let faulted = ReleaseStatus::Faulted;
-            let done = before
-                .map(|number| self.activate_held(&tenant, number, faulted, Some(reason.clone())))
-                .and_then(Result::ok);
-            if done.is_none()
-                && let Err(error) = self.switch_off_held(&tenant, faulted, Some(reason))
-            {
-                tracing::error!(release, "a faulting release cannot be switched off: {error}");
-            }
-        }
-        any
     }
 
     /// A tenant's releases, newest first.
@@ -441,7 +350,7 @@ fn pin(account: &Account, document: Document) -> Result<Proposal, Error> {
             let standard = standard::names().collect::<Vec<_>>().join(", ");
             let message = format!(
                 "{:?} is none of the tenant's policies, which are named by their digest, and none of the \
-                 standard ones ({standard})",
+                 standard ones ({standard}); `nudge policy push` uploads what a strategy file names",
                 entry.r#use
             );
             issues.push(Issue { path: format!("/policy/{at}/use"), message });

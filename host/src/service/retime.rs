@@ -54,7 +54,8 @@ impl Core {
             }
             return Ok(());
         }
-        if so_far.all || wakes + PAGE > MOST_WAKES {
+        // Newcomers of a batch under way are in no list before it is stored.
+        if so_far.all || wakes + PAGE > MOST_WAKES || lane.is_outdated() {
             return Ok(());
         }
         let after = so_far.after.as_deref();

@@ -8,7 +8,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::batch::{ANONYMOUS, word};
 use super::core::{Core, stored};
-use super::lane::{Input, Lane, Ticket};
+use super::lane::{Input, Lane};
+use super::ticket::Ticket;
 use super::token::Token;
 use super::words::{AttemptInfo, LetterInfo, NewReceipt, Page, UserInfo, UserToken};
 use super::{Device, Error, TenantName, millis};

@@ -19,6 +19,7 @@ mod extremes;
 mod ids;
 mod invariants;
 mod judge;
+mod keep;
 mod messages;
 mod oracle;
 mod page_stay;

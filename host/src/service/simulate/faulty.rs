@@ -1,5 +1,6 @@
 //! A store that fails when it is told to.
 
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::engine::event::Instant;
@@ -11,7 +12,7 @@ use crate::store::{
 
 /// What becomes of the next commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(crate) enum Fate {
     /// It is stored.
     Stored,
     /// It is not.
@@ -20,11 +21,43 @@ pub(super) enum Fate {
     Full,
     /// It is stored, and nobody hears of it.
     Unheard,
+    /// It is stored, nobody hears of it, and nobody can find out.
+    InDoubt,
 }
 
-pub(super) struct Faulty {
-    pub(super) inner: Arc<dyn Store>,
-    pub(super) fate: Mutex<Fate>,
+pub(crate) struct Faulty {
+    pub(crate) inner: Arc<dyn Store>,
+    /// What becomes of the next commit; those after it are stored.
+    pub(crate) fate: Mutex<Fate>,
+    /// Events for which there is room.
+    room: AtomicU64,
+    panics: AtomicBool,
+    deaf: AtomicBool,
+}
+
+impl Faulty {
+    pub(crate) fn new(inner: Arc<dyn Store>) -> Faulty {
+        let (fate, room) = (Mutex::new(Fate::Stored), AtomicU64::new(u64::MAX));
+        let (panics, deaf) = (AtomicBool::new(false), AtomicBool::new(false));
+        Faulty { inner, fate, room, panics, deaf }
+    }
+
+    /// From now on there is room for so many events; without any, for nothing at all.
+    pub(crate) fn set_room(&self, events: u64) {
+        self.room.store(events, Ordering::SeqCst);
+    }
+
+    /// Whoever next asks how large it is has a panic.
+    pub(crate) fn panic(&self) {
+        self.panics.store(true, Ordering::SeqCst);
+    }
+
+    fn has_room(&self) -> Result<u64, StoreError> {
+        match self.room.load(Ordering::SeqCst) {
+            0 => Err(StoreError::Full("no room at all".to_owned())),
+            room => Ok(room),
+        }
+    }
 }
 
 macro_rules! as_it_is {
@@ -37,21 +70,51 @@ macro_rules! as_it_is {
 
 impl Store for Faulty {
     fn commit(&self, commit: Commit) -> Result<(), StoreError> {
+        let room = self.has_room()?;
+        let events = commit.chunks.iter().map(|chunk| u64::from(chunk.events)).sum();
+        let left = room.checked_sub(events);
+        let left = left.ok_or_else(|| StoreError::Full("too little room".to_owned()))?;
         let fate = std::mem::replace(&mut *lock(&self.fate), Fate::Stored);
         match fate {
-            Fate::Stored => self.inner.commit(commit),
-            Fate::Refused => Err(StoreError::Failed("refused".to_owned())),
-            Fate::Full => Err(StoreError::Full("full".to_owned())),
-            Fate::Unheard => {
+            Fate::Stored => self.inner.commit(commit)?,
+            Fate::Refused => return Err(StoreError::Failed("refused".to_owned())),
+            Fate::Full => return Err(StoreError::Full("full".to_owned())),
+            Fate::Unheard | Fate::InDoubt => {
                 self.inner.commit(commit)?;
-                Err(StoreError::Failed("unheard".to_owned()))
+                self.deaf.store(fate == Fate::InDoubt, Ordering::SeqCst);
+                return Err(StoreError::Failed("unheard".to_owned()));
             }
         }
+        if room != u64::MAX {
+            self.room.store(left, Ordering::SeqCst);
+        }
+        Ok(())
+    }
+
+    fn probe(&self) -> Result<(), StoreError> {
+        self.has_room()?;
+        self.inner.probe()
+    }
+
+    fn change(&self, changes: &[Change]) -> Result<(), StoreError> {
+        self.has_room()?;
+        self.inner.change(changes)
+    }
+
+    fn chunk(&self, tenant: TenantId, seq: Seq) -> Result<Option<Logged>, StoreError> {
+        if self.deaf.swap(false, Ordering::SeqCst) {
+            return Err(StoreError::Failed("deaf".to_owned()));
+        }
+        self.inner.chunk(tenant, seq)
+    }
+
+    fn size(&self) -> Result<Size, StoreError> {
+        assert!(!self.panics.swap(false, Ordering::SeqCst), "it was told to");
+        self.inner.size()
     }
 
     as_it_is! {
         recover(since: Instant, most: usize) -> Recovered;
-        probe() -> ();
         load(keys: &[UserKey]) -> Vec<Option<Stored>>;
         resolve(names: &[UserKey]) -> Vec<Option<Arc<str>>>;
         due(until: Instant, after: Option<&Due>, most: usize) -> Vec<Due>;
@@ -69,13 +132,10 @@ impl Store for Faulty {
         receipts(tenant: TenantId, tracking: &str) -> Vec<ReceiptRow>;
         letters(tenant: TenantId, user: &str, after: Option<u64>, most: usize) -> Vec<Delivered>;
         log(tenant: TenantId, from: Seq, most: usize) -> Vec<Logged>;
-        chunk(tenant: TenantId, seq: Seq) -> Option<Logged>;
         control() -> Vec<ControlRecord>;
-        change(changes: &[Change]) -> ();
         blob(name: &str) -> Option<Vec<u8>>;
         remove_tenant(tenant: TenantId) -> ();
         prune(retention: &Retention) -> bool;
-        size() -> Size;
         flush() -> ();
     }
 }

@@ -39,6 +39,7 @@ fn leased(row: &Row<'_>) -> Result<Leased, rusqlite::Error> {
 fn free(
     connection: &Connection,
     now: Instant,
+    latest: Instant,
     most: usize,
     fair: usize,
 ) -> Result<Vec<(i64, i64)>, StoreError> {
@@ -49,16 +50,18 @@ fn free(
     )?;
     let mut oldest = connection.prepare_cached(
         "SELECT at, id FROM outbox INDEXED BY outbox_waiting \
-         WHERE outcome IS NULL AND tenant = ?1 AND (leased_until IS NULL OR leased_until <= ?2) \
+         WHERE outcome IS NULL AND tenant = ?1 \
+         AND (leased_until IS NULL OR leased_until <= ?2 OR leased_until > ?4) \
          ORDER BY at, id LIMIT ?3",
     )?;
     let mut found = Vec::new();
     let mut tenant = -1_i64;
     while let Some(waits) = next.query_row([tenant], |row| row.get(0)).optional()? {
         tenant = waits;
-        let rows = oldest.query_map(params![tenant, now.0, limit(fair.min(most))], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?;
+        let rows = oldest
+            .query_map(params![tenant, now.0, limit(fair.min(most)), latest.0], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?;
         for row in rows {
             found.push(row?);
         }
@@ -78,18 +81,24 @@ impl Shared {
         fair: usize,
     ) -> Result<Vec<Leased>, StoreError> {
         let _alone = locked(&self.leasing);
+        // A lease that ends much later than one given now was given before the clock was set back: nobody
+        // waits for the clock to catch up.
+        let latest = until.plus(until.since(now));
         // Chosen while commits go on; whoever was settled since is left out below.
-        let free = self.read_log.read(|connection| free(connection, now, most, fair))?;
+        let free = self.read_log.read(|connection| free(connection, now, latest, most, fair))?;
         let mut given = Vec::with_capacity(free.len());
         for piece in free.chunks(PIECE) {
             locked(&self.log).write(|connection| {
                 let mut lease = connection.prepare_cached(&format!(
                     "UPDATE outbox SET leases = leases + 1, leased_until = ?2 \
                      WHERE id = ?1 AND outcome IS NULL \
-                     AND (leased_until IS NULL OR leased_until <= ?3) RETURNING {COLUMNS}"
+                     AND (leased_until IS NULL OR leased_until <= ?3 OR leased_until > ?4) \
+                     RETURNING {COLUMNS}"
                 ))?;
                 for (_, id) in piece {
-                    let row = lease.query_row(params![id, until.0, now.0], leased).optional()?;
+                    let row = lease
+                        .query_row(params![id, until.0, now.0, latest.0], leased)
+                        .optional()?;
                     given.extend(row);
                 }
                 Ok(())

@@ -1,0 +1,16 @@
+//! The service by hand: a core without threads over a store that fails when it is told to, step by step.
+
+#[path = "../../../../tests/hostile/policies.rs"]
+#[allow(dead_code, missing_docs, unreachable_pub)]
+mod policies;
+mod stand;
+
+mod duplicates;
+mod failures;
+mod faults;
+mod history;
+mod lanes;
+mod limits;
+mod people;
+mod releases;
+mod tenants;
