@@ -40,21 +40,9 @@ impl Load {
     fn commit(&mut self, events: usize) -> Commit {
         self.seq += 1;
         self.now += 10;
-        let mut chunk = Chunk {
-            tenant: TenantId(1),
-            seq: Seq(self.seq),
-            at: Instant(self.now),
-            ids: (0..events).map(|_| self.rng.u128(..)).collect(),
-            events: events as u32,
-            lines: Vec::with_capacity(events * LINE),
-            images: Vec::with_capacity(events),
-            links: vec![],
-            outbox: vec![],
-            outcomes: vec![],
-            called_off: vec![],
-            letters: vec![],
-            receipts: vec![],
-        };
+        let mut chunk = Chunk::new(TenantId(1), Seq(self.seq), Instant(self.now));
+        chunk.ids = (0..events).map(|_| self.rng.u128(..)).collect();
+        chunk.events = events as u32;
         for _ in 0..events {
             chunk.lines.extend_from_slice(&self.line);
             let n = self.rng.u64(..self.users);
@@ -237,21 +225,8 @@ fn timers(root: &Path, count: u64) {
             state: Some(state.clone()),
             last: Seq(seq),
         });
-        let chunk = Chunk {
-            tenant: TenantId(1),
-            seq: Seq(seq),
-            at: Instant(base + seq as i64),
-            ids: vec![],
-            events: 0,
-            lines: vec![],
-            images: images.collect(),
-            links: vec![],
-            outbox: vec![],
-            outcomes: vec![],
-            called_off: vec![],
-            letters: vec![],
-            receipts: vec![],
-        };
+        let mut chunk = Chunk::new(TenantId(1), Seq(seq), Instant(base + seq as i64));
+        chunk.images = images.collect();
         let one = Clock::now();
         store.commit(Commit { chunks: vec![chunk] }).unwrap();
         one.elapsed()

@@ -17,9 +17,6 @@ use crate::engine::{Advance, Decision, Engine, HostFailure, Outgoing, Record, St
 use crate::ingest::live::Deed;
 use crate::store::{Attempt, Chunk, Image, Letter, ReceiptRow, Seq, Settled, StoreError, UserKey};
 
-/// What begins the name of somebody who is only known by an anonymous id.
-pub(super) const ANONYMOUS: &str = "anon:";
-
 /// The channel whose messages are found in the app.
 pub(super) const APP: &str = "app";
 
@@ -136,21 +133,7 @@ pub(super) struct Batch<'a> {
 impl<'a> Batch<'a> {
     fn new(core: &'a Core, lane: &Arc<Lane>) -> Batch<'a> {
         let now = core.clock.now();
-        let chunk = Chunk {
-            tenant: lane.id,
-            seq: core.next_seq(),
-            at: now,
-            ids: Vec::new(),
-            events: 0,
-            lines: Vec::new(),
-            images: Vec::new(),
-            links: Vec::new(),
-            outbox: Vec::new(),
-            outcomes: Vec::new(),
-            called_off: Vec::new(),
-            letters: Vec::new(),
-            receipts: Vec::new(),
-        };
+        let chunk = Chunk::new(lane.id, core.next_seq(), now);
         let then = Then {
             lane: Arc::clone(lane),
             epoch: lane.epoch(),
@@ -188,7 +171,7 @@ impl<'a> Batch<'a> {
             .collect();
         let host = |error: HostFailure| Failed::Unavailable(error.to_string());
         let advances = match &live {
-            Some(live) => self.step(&live.engine, &mut turns, &mut states).map_err(host)?,
+            Some(live) => self.step(&live.engine, &turns, &mut states).map_err(host)?,
             None => offline(&turns, states),
         };
         for (at, (advance, (_, doings))) in advances.into_iter().zip(&turns).enumerate() {
@@ -333,7 +316,7 @@ impl<'a> Batch<'a> {
     fn step(
         &self,
         engine: &Engine,
-        turns: &mut [(Arc<str>, Doings)],
+        turns: &[(Arc<str>, Doings)],
         states: &mut [Known],
     ) -> Result<Vec<Advance>, HostFailure> {
         let mut past: Vec<(Vec<Record>, Vec<Outgoing>)> = vec![Default::default(); turns.len()];

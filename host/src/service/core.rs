@@ -39,7 +39,7 @@ pub(super) struct Core {
     pub(super) channels: Channels,
     pub(super) config: Config,
     pub(super) meter: Meter,
-    pub(super) streams: Streams,
+    pub(super) streams: Arc<Streams>,
     /// Rings when there is something to be evaluated.
     pub(super) bell: Bell,
     pub(super) book: RwLock<Book>,
@@ -86,7 +86,7 @@ impl Core {
         };
         let core = Core {
             meter: Meter::default(),
-            streams: Streams::new(config.inbox.most_streams),
+            streams: Arc::new(Streams::new(config.inbox.most_streams)),
             bell: Bell::default(),
             store,
             clock,
@@ -124,9 +124,7 @@ impl Core {
                 lock(&lane.memory).window.insert(id, at);
             }
         }
-        for lane in lanes.values() {
-            self.revive(lane);
-        }
+        self.revive_all();
     }
 
     pub(super) fn open_lane(&self, id: TenantId, name: &TenantName) -> Arc<Lane> {

@@ -78,7 +78,6 @@ impl Core {
     /// Has a release switched off, by somebody who has the time: what takes over may have to be built.
     fn failing(&self, lane: &Arc<Lane>, release: u64, reason: String) {
         lock(&self.failing).push((lane.name.clone(), release, reason));
-        self.streams.chores.notify_one();
     }
 
     /// Switches off what was found to keep faulting; true if anything was.

@@ -65,7 +65,7 @@ pub(super) struct Memory {
 
 /// How often a name may lead to another name. Each link was made between two users that were different
 /// then, so there is no circle; a long way is a tenant's own doing.
-const MOST_LINKS: usize = 64;
+pub(super) const MOST_LINKS: usize = 64;
 
 impl Memory {
     pub(super) fn new(states: usize, window: Window) -> Memory {

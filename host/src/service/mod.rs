@@ -29,6 +29,7 @@ mod lane;
 mod manage;
 mod memory;
 mod meter;
+mod person;
 mod policies;
 mod rate;
 mod release;
@@ -65,7 +66,7 @@ use crate::sandbox::Sandbox;
 use crate::store::Store;
 use lane::Overflow;
 use ticket::{Failed, Ticket};
-use words::{AttemptInfo, KeyScope, LetterInfo, NewReceipt, Page, UserInfo, UserToken};
+use words::KeyScope;
 
 /// A tenant's name, as the book has it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -126,14 +127,8 @@ pub struct HttpLimits {
     pub drain: Duration,
     /// Bytes of a component.
     pub component_bytes: usize,
-    /// Bytes of a batch.
-    pub batch_bytes: usize,
-    /// Bytes of an item.
-    pub item_bytes: usize,
     /// Bytes of an import.
     pub import_bytes: u64,
-    /// How the service is reached from outside.
-    pub public_url: String,
 }
 
 /// The service. Cheap to clone: clones are one service.
@@ -353,117 +348,6 @@ impl Service {
         }
     }
 
-    /// Takes evidence about attempts, all or none.
-    ///
-    /// # Errors
-    ///
-    /// Where a receipt names no attempt of the tenant, or no grade.
-    pub async fn receipts(
-        &self,
-        tenant: &TenantName,
-        receipts: Vec<NewReceipt>,
-    ) -> Result<(), Error> {
-        if receipts.is_empty() {
-            return Ok(());
-        }
-        let (ticket, answer) = Ticket::new(receipts.len());
-        blocking!(self, tenant = tenant.clone();
-            core => core.take_receipts(&tenant, &receipts, &ticket))?;
-        self.wait(answer).await
-    }
-
-    /// A tenant's attempts, newest first.
-    ///
-    /// # Errors
-    ///
-    /// If `after` is not what the last page said.
-    pub async fn attempts(
-        &self,
-        tenant: &TenantName,
-        user: Option<String>,
-        after: Option<String>,
-        limit: usize,
-    ) -> Result<Page<AttemptInfo>, Error> {
-        blocking!(self, tenant = tenant.clone();
-            core => core.attempts(&tenant, user.as_deref(), after.as_deref(), limit))
-    }
-
-    /// What is known of a user, with the latest `turns` of them.
-    ///
-    /// # Errors
-    ///
-    /// If nothing is.
-    pub async fn user(
-        &self,
-        tenant: &TenantName,
-        user: &str,
-        turns: usize,
-    ) -> Result<UserInfo, Error> {
-        blocking!(self, tenant = tenant.clone(), user = user.to_owned();
-            core => core.user(&tenant, &user, turns))
-    }
-
-    /// A token with which a user's device asks for the user's letters.
-    ///
-    /// # Errors
-    ///
-    /// If the name is none.
-    pub fn issue_token(&self, tenant: &TenantName, user: &str) -> Result<UserToken, Error> {
-        self.0.issue_token(tenant, user)
-    }
-
-    /// A user's letters numbered above `after`, or the latest.
-    ///
-    /// # Errors
-    ///
-    /// If the store fails.
-    pub async fn letters(
-        &self,
-        device: &Device,
-        after: Option<u64>,
-        limit: usize,
-    ) -> Result<Vec<LetterInfo>, Error> {
-        blocking!(self, device = device.clone(); core => core.letters(&device, after, limit))
-    }
-
-    /// Listens for letters of a user.
-    ///
-    /// # Errors
-    ///
-    /// If too many devices listen.
-    pub fn subscribe(&self, device: &Device) -> Result<Subscription, Error> {
-        let core = Arc::clone(&self.0);
-        let lane = core.lane(&device.tenant).ok_or_else(|| release::no_tenant(&device.tenant))?;
-        // Whoever has become somebody else hears of what is theirs now.
-        let user = core.owner(&lane, &device.user)?;
-        let end = Arc::clone(&core);
-        core.streams
-            .listen(lane.id, &user, Arc::new(move |key| end.streams.end(key)))
-            .ok_or(Error::TooMany { reason: "too many devices listen", after_ms: 5_000 })
-    }
-
-    /// A letter was on the screen, or was confirmed; what is known of it afterwards.
-    ///
-    /// # Errors
-    ///
-    /// If the user has no such letter.
-    pub async fn mark(
-        &self,
-        device: &Device,
-        id: u64,
-        confirmed: bool,
-    ) -> Result<LetterInfo, Error> {
-        let letter = blocking!(self, device = device.clone(); core => core.letter(&device, id))?;
-        let known = if confirmed { letter.confirmed } else { letter.seen };
-        if known.is_some() {
-            return Ok(letter);
-        }
-        let shows = if confirmed { "confirmed" } else { "seen" }.to_owned();
-        self.receipts(&device.tenant, vec![NewReceipt { tracking: letter.tracking, shows }])
-            .await?;
-        blocking!(self, device = device.clone(); core => core.letter(&device, id))
-    }
-
     /// Whether it takes events; if not, why.
     ///
     /// # Errors
@@ -503,10 +387,7 @@ impl Service {
             connections: config.http.connections,
             drain: config.http.drain,
             component_bytes: config.policies.component_bytes,
-            batch_bytes: config.ingest.batch_bytes,
-            item_bytes: config.ingest.item_bytes,
             import_bytes: config.ingest.import_bytes as u64,
-            public_url: config.public_url.clone(),
         }
     }
 

@@ -109,10 +109,13 @@ impl Core {
         changes.push(put(RELEASE, account.record.number, record.number, &record)?);
         let surplus = (account.releases.len() + 1).saturating_sub(MOST_RELEASES);
         let idle = |r: &&ReleaseRecord| r.status != ReleaseStatus::Active;
+        let mut freed = Vec::new();
         for old in account.releases.values().filter(idle).take(surplus) {
             changes.push(super::book::remove(RELEASE, account.record.number, old.number));
+            freed.extend(old.pinned.iter().map(|pinned| pinned.digest.clone()));
         }
         self.change(&changes)?;
+        self.drop_components(freed)?;
         Ok(info(&record, live.uses()))
     }
 
@@ -184,8 +187,17 @@ impl Core {
         Ok(Live { number, engine, policies, faults, going })
     }
 
-    /// Puts the release that is active by the book to work, as at a start.
-    pub(super) fn revive(&self, lane: &Lane) {
+    /// Puts releases to work that are active by the book and are not, as at a start.
+    pub(super) fn revive_all(&self) {
+        for lane in self.lanes() {
+            let _changing = lock(&self.changing);
+            if lane.live().is_none() {
+                self.revive(&lane);
+            }
+        }
+    }
+
+    fn revive(&self, lane: &Lane) {
         let found = self.read_book(|book| {
             let account = book.tenant(lane.name.as_str())?;
             Some((account.record.clone(), account.active()?.clone()))
@@ -195,6 +207,12 @@ impl Core {
             Ok(live) => lane.set_live(Some(Arc::new(live))),
             Err(error) => {
                 tracing::error!(tenant = lane.id.0, "its release cannot be put to work: {error}");
+                // Timers that fire meanwhile come to nothing: they are found anew when it is at work.
+                let tenant = TenantRecord { retime: true, ..tenant };
+                let noted = put(TENANT, tenant.number, &tenant.name, &tenant);
+                if let Err(error) = noted.and_then(|note| self.change(&[note])) {
+                    tracing::error!(tenant = lane.id.0, "nor can that be noted: {error}");
+                }
             }
         }
     }

@@ -41,6 +41,11 @@ impl Core {
     fn retime_tenant(&self, tenant: &TenantRecord) -> Result<(), Error> {
         let name = TenantName::known(&tenant.name);
         let Some(lane) = self.lane(&name) else { return Ok(()) };
+        // A release that is to be at work and is not has nobody's deadlines.
+        let waits = self.account(&name)?.active().is_some() && lane.live().is_none();
+        if waits {
+            return Ok(());
+        }
         let so_far = lock(&self.retiming).entry(tenant.number).or_default().clone();
         let wakes = lane.wakes();
         if so_far.all && wakes == 0 {

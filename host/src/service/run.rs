@@ -201,6 +201,7 @@ fn chores(core: &Core, over: &AtomicBool) {
             Err(error) => tracing::error!("deadlines cannot be found anew: {error}"),
         }
         if pruned.is_none_or(|at| at.elapsed() > PRUNE) {
+            core.revive_all();
             if let Err(error) = core.finish_leaving() {
                 tracing::error!("a tenant's removal cannot be finished: {error}");
             }

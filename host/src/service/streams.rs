@@ -15,8 +15,6 @@ type Key = (TenantId, Arc<str>);
 pub(super) struct Streams {
     /// There are attempts to be made.
     pub(super) outbox: Notify,
-    /// There is something to be done by somebody who has the time.
-    pub(super) chores: Notify,
     most: usize,
     open: Mutex<Open>,
 }
@@ -30,7 +28,7 @@ struct Open {
 
 /// A device that listens.
 pub struct Subscription {
-    streams: Arc<dyn Fn(&Key) + Send + Sync>,
+    streams: Arc<Streams>,
     key: Key,
     changed: watch::Receiver<u64>,
 }
@@ -50,22 +48,20 @@ impl std::fmt::Debug for Subscription {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        (self.streams)(&self.key);
+        self.streams.end(&self.key);
     }
 }
 
 impl Streams {
     pub(super) fn new(most: usize) -> Streams {
-        Streams { outbox: Notify::new(), chores: Notify::new(), most, open: Mutex::default() }
+        Streams { outbox: Notify::new(), most, open: Mutex::default() }
     }
 
-    /// Listens for letters of a user; none if too many do, or no more are to come. `end` is called with
-    /// the key when it is over, and must call [`Streams::end`].
+    /// Listens for letters of a user; none if too many do, or no more are to come.
     pub(super) fn listen(
-        &self,
+        self: &Arc<Self>,
         tenant: TenantId,
         user: &Arc<str>,
-        end: Arc<dyn Fn(&Key) + Send + Sync>,
     ) -> Option<Subscription> {
         let mut open = lock(&self.open);
         if open.streams >= self.most || open.over {
@@ -76,11 +72,11 @@ impl Streams {
         let (sender, listeners) =
             open.users.entry(key.clone()).or_insert_with(|| (watch::channel(0).0, 0));
         *listeners += 1;
-        Some(Subscription { streams: end, key, changed: sender.subscribe() })
+        Some(Subscription { streams: Arc::clone(self), key, changed: sender.subscribe() })
     }
 
     /// A stream is over.
-    pub(super) fn end(&self, key: &Key) {
+    fn end(&self, key: &Key) {
         let mut open = lock(&self.open);
         open.streams = open.streams.saturating_sub(1);
         if let Some((_, listeners)) = open.users.get_mut(key) {

@@ -6,15 +6,17 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
-use super::batch::{ANONYMOUS, word};
+use super::batch::word;
 use super::core::{Core, stored};
 use super::lane::{Input, Lane};
+use super::memory::MOST_LINKS;
 use super::ticket::Ticket;
 use super::token::Token;
 use super::words::{AttemptInfo, LetterInfo, NewReceipt, Page, UserInfo, UserToken};
 use super::{Device, Error, TenantName, millis};
 use crate::engine::Outgoing;
 use crate::engine::event::{Grade, Shows};
+use crate::ingest::live::ANONYMOUS;
 use crate::sandbox::Issue;
 use crate::store::{Delivered, Leased, Seq, UserKey};
 
@@ -71,8 +73,7 @@ impl Core {
     /// Whose a name is now.
     pub(super) fn owner(&self, lane: &Lane, user: &Arc<str>) -> Result<Arc<str>, Error> {
         let mut name = user.clone();
-        // As many links as a lane follows.
-        for _ in 0..64 {
+        for _ in 0..MOST_LINKS {
             let key = UserKey { tenant: lane.id, user: name.clone() };
             match self.store.resolve(&[key]).map_err(stored)?.into_iter().next().flatten() {
                 Some(other) => name = other,
@@ -228,8 +229,8 @@ fn is_about(line: &[u8], user: &str) -> bool {
 }
 
 fn check_user(user: &str) -> Result<(), Error> {
-    let well = !user.is_empty() && user.len() <= 256 && !user.chars().any(char::is_control);
-    if well || user.starts_with(ANONYMOUS) {
+    let id = user.strip_prefix(ANONYMOUS).unwrap_or(user);
+    if !id.is_empty() && id.len() <= 256 && !id.chars().any(char::is_control) {
         return Ok(());
     }
     Err(Error::invalid("a user's name has 1 to 256 bytes and no control characters"))

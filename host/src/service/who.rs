@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::batch::{ANONYMOUS, Batch};
+use super::batch::Batch;
 use super::lane::Input;
 use super::memory::Memory;
 use crate::engine::event::What;
-use crate::ingest::live::{Deed, Item};
+use crate::ingest::live::{ANONYMOUS, Deed, Item};
 use crate::store::MessageId;
 
 impl Batch<'_> {
@@ -40,22 +40,23 @@ impl Batch<'_> {
     /// whom it belonged to first. With an alias another user's name may become one's own.
     fn link(&mut self, memory: &mut Memory, item: &Item) {
         let Some(user) = &item.who.user else { return };
-        let identifies = match &item.deed {
-            Deed::Alias { .. } => true,
-            Deed::Happened(deeds) => deeds.iter().any(|deed| matches!(deed, What::Profile { .. })),
+        let mut others: Vec<Arc<str>> =
+            item.who.anonymous.as_deref().map(anonymous).into_iter().collect();
+        let alias = match &item.deed {
+            Deed::Alias { previous } => {
+                others.extend([previous.clone(), anonymous(previous)]);
+                true
+            }
+            Deed::Happened(deeds) => {
+                if !deeds.iter().any(|deed| matches!(deed, What::Profile { .. })) {
+                    return;
+                }
+                false
+            }
         };
-        let mut others = Vec::new();
-        if identifies && let Some(anonymous) = &item.who.anonymous {
-            others.push(Arc::from(format!("{ANONYMOUS}{anonymous}")));
-        }
-        if let Deed::Alias { previous } = &item.deed {
-            others.push(previous.clone());
-            others.push(Arc::from(format!("{ANONYMOUS}{previous}")));
-        }
         for other in others {
             let (me, them) = (memory.owner(user), memory.owner(&other));
-            let mine = identifies && matches!(item.deed, Deed::Alias { .. });
-            if me != them && (mine || them.starts_with(ANONYMOUS)) {
+            if me != them && (alias || them.starts_with(ANONYMOUS)) {
                 memory.link(them.clone(), me.clone());
                 self.chunk.links.push((them, me));
             }
@@ -63,10 +64,14 @@ impl Batch<'_> {
     }
 }
 
+/// The name of somebody who is only known by an anonymous id.
+fn anonymous(id: &str) -> Arc<str> {
+    format!("{ANONYMOUS}{id}").into()
+}
+
 /// The name under which an item's user is known before any link is followed.
 pub(super) fn name(item: &Item) -> Option<Arc<str>> {
-    let anonymous = || item.who.anonymous.as_ref().map(|id| format!("{ANONYMOUS}{id}").into());
-    item.who.user.clone().or_else(anonymous)
+    item.who.user.clone().or_else(|| item.who.anonymous.as_deref().map(anonymous))
 }
 
 /// All names in an input.
@@ -74,10 +79,9 @@ pub(super) fn names(input: &Input) -> Vec<Arc<str>> {
     match input {
         Input::Item { item, .. } => {
             let mut names: Vec<Arc<str>> = item.who.user.iter().cloned().collect();
-            names.extend(item.who.anonymous.as_ref().map(|id| format!("{ANONYMOUS}{id}").into()));
+            names.extend(item.who.anonymous.as_deref().map(anonymous));
             if let Deed::Alias { previous } = &item.deed {
-                names.push(previous.clone());
-                names.push(format!("{ANONYMOUS}{previous}").into());
+                names.extend([previous.clone(), anonymous(previous)]);
             }
             names
         }

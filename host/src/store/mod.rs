@@ -70,6 +70,28 @@ pub struct Chunk {
     pub receipts: Vec<ReceiptRow>,
 }
 
+impl Chunk {
+    /// A chunk with nothing in it so far.
+    #[must_use]
+    pub fn new(tenant: TenantId, seq: Seq, at: Instant) -> Chunk {
+        Chunk {
+            tenant,
+            seq,
+            at,
+            ids: Vec::new(),
+            events: 0,
+            lines: Vec::new(),
+            images: Vec::new(),
+            links: Vec::new(),
+            outbox: Vec::new(),
+            outcomes: Vec::new(),
+            called_off: Vec::new(),
+            letters: Vec::new(),
+            receipts: Vec::new(),
+        }
+    }
+}
+
 /// A user's state after a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Image {

@@ -8,31 +8,28 @@
 #![allow(clippy::print_stderr, reason = "a seed that fails says how to see it again")]
 
 pub(crate) mod faulty;
+mod stage;
 mod truth;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 
 use fastrand::Rng;
 
 use super::batch::{self, Evaluated};
-use super::core::{Core, Parts};
+use super::core::Core;
 use super::lane::lock;
 use super::ticket::{Answer, Ticket};
 use super::words::{NewReceipt, NewTenant};
 use super::{TenantName, group};
-use crate::channel::{Channel, Channels, Outcome, Sending};
 use crate::clock::{Clock, Manual};
-use crate::config::{Config, Overrides};
 use crate::engine::Outgoing;
 use crate::engine::event::{Fields, Instant, Millis, Value, What};
 use crate::ingest::live::{Deed, Item, MessageId, Who};
-use crate::sandbox::{Compiler, Limits, Policy, Sandbox};
-use crate::standard;
-use crate::store::sqlite::{Options, Sqlite, Synchronous};
 use crate::store::{Leased, Store};
 use faulty::{Fate, Faulty};
+pub(crate) use stage::sandbox;
+use stage::{copy, open};
 use truth::Truth;
 
 /// Runs of `cargo test`, unless `NUDGE_SEEDS` says otherwise.
@@ -45,37 +42,6 @@ const TENANTS: [&str; 2] = ["acme", "bolt"];
 const STRATEGIES: [&str; 2] = [include_str!("one.toml"), include_str!("two.toml")];
 
 const HOUR: u64 = 3_600_000;
-
-/// Compiled once for all tests: a sandbox forgets the code that nobody uses.
-pub(crate) fn sandbox() -> Sandbox {
-    static SANDBOX: OnceLock<(Sandbox, Vec<Policy>)> = OnceLock::new();
-    let make = || {
-        let sandbox = Sandbox::new(Limits::default(), Compiler::Here).unwrap();
-        let admit = |name| sandbox.admit(standard::policy(name).unwrap()).unwrap();
-        let policies = standard::names().map(admit).collect();
-        (sandbox, policies)
-    };
-    SANDBOX.get_or_init(make).0.clone()
-}
-
-/// A channel that is not to be relied upon, and remembers what it was given.
-struct Post {
-    given: Arc<Mutex<BTreeMap<Arc<str>, u32>>>,
-    rng: Mutex<Rng>,
-}
-
-impl Channel for Post {
-    fn name(&self) -> &str {
-        "log"
-    }
-
-    fn send<'a>(&'a self, outgoing: &'a Outgoing) -> Sending<'a> {
-        *lock(&self.given).entry(outgoing.tracking.clone()).or_default() += 1;
-        let outcome =
-            if lock(&self.rng).u8(..8) == 0 { Outcome::Failed } else { Outcome::Accepted };
-        Box::pin(std::future::ready(outcome))
-    }
-}
 
 /// Something that a sender wants to be taken.
 #[derive(Clone)]
@@ -105,27 +71,6 @@ struct World {
     marks: u64,
     truth: Truth,
     did: Vec<String>,
-}
-
-fn open(
-    folder: &Path,
-    clock: &Arc<Manual>,
-    given: &Arc<Mutex<BTreeMap<Arc<str>, u32>>>,
-    rng: Rng,
-) -> (Arc<Faulty>, Core) {
-    let options =
-        Options { synchronous: Synchronous::Off, flush_every: usize::MAX, ..Options::default() };
-    let inner: Arc<dyn Store> = Arc::new(Sqlite::open(folder, options).unwrap());
-    let store = Arc::new(Faulty::new(inner));
-    let text = "[engine]\nthreads = 1\nbatch = 16\n[ingest]\nrate = 1000000\nburst = 1000000\ndedup_window = \"365d\"\n";
-    let file = Some((Path::new("simulation.toml"), text));
-    let config = Config::load(file, std::iter::empty(), &Overrides::default()).unwrap();
-    let mut channels = Channels::default();
-    channels.add(Post { given: Arc::clone(given), rng: Mutex::new(rng) });
-    let clock: Arc<dyn Clock> = clock.clone();
-    let shared: Arc<dyn Store> = store.clone();
-    let core = Core::open(Parts { store: shared, clock, sandbox: sandbox(), channels, config });
-    (store, core.unwrap())
 }
 
 impl World {
@@ -455,17 +400,6 @@ impl World {
             }
         }
         panic!("it does not come to rest");
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir(to).unwrap();
-    // In the order in which what refers comes after what is referred to.
-    for name in ["log.db", "log.db-wal", "state.db", "state.db-wal", "control.db", "control.db-wal"]
-    {
-        if from.join(name).exists() {
-            std::fs::copy(from.join(name), to.join(name)).unwrap();
-        }
     }
 }
 

@@ -5,6 +5,7 @@ use crate::engine::event::Millis;
 use crate::service::Error;
 use crate::service::simulate::faulty::Fate;
 use crate::service::words::ReleaseStatus::{Active, Ready, Retired};
+use crate::store::{Change, Store as _};
 
 #[test]
 fn a_shorter_threshold_fires_for_those_who_wait_already() {
@@ -209,4 +210,24 @@ fn what_is_activated_again_while_it_is_at_work_changes_nothing() {
     stand.clock.advance(Millis(HOUR));
     assert_eq!(stand.core().activate(&acme(), 1).unwrap(), before);
     assert!(matches!(stand.core().activate(&acme(), 2), Err(Error::NotFound(_))));
+}
+
+#[test]
+fn a_release_that_cannot_be_put_to_work_at_a_start_costs_nobody_their_deadline() {
+    let mut stand = Stand::of(&strategy(&[("cart", "1h")]));
+    let came = stand.now();
+    stand.hears(vec![at("ann", "cart", came)]);
+    stand.does_chores();
+    let digest = stand.core().release(&acme(), 1).unwrap().policies.remove(0).digest;
+    let name = format!("component/{digest}");
+    let bytes = stand.store.blob(&name).unwrap().unwrap();
+    stand.store.change(&[Change::RemoveBlob { name: name.clone() }]).unwrap();
+    let mut stand = stand.restarts();
+    assert!(stand.lane().live().is_none());
+    stand.waits(2 * HOUR);
+    assert_eq!((stand.due("ann"), stand.letters("ann").len()), (None, 0));
+    stand.store.change(&[Change::PutBlob { name, bytes }]).unwrap();
+    stand.core().revive_all();
+    stand.does_chores();
+    assert_eq!(stand.letters("ann").len(), 1);
 }

@@ -18,21 +18,7 @@ fn small(flush_every: usize) -> Options {
 }
 
 fn chunk(tenant: u32, seq: u64) -> Chunk {
-    Chunk {
-        tenant: TenantId(tenant),
-        seq: Seq(seq),
-        at: Instant(1000 + seq as i64),
-        ids: vec![],
-        events: 0,
-        lines: vec![],
-        images: vec![],
-        links: vec![],
-        outbox: vec![],
-        outcomes: vec![],
-        called_off: vec![],
-        letters: vec![],
-        receipts: vec![],
-    }
+    Chunk::new(TenantId(tenant), Seq(seq), Instant(1000 + seq as i64))
 }
 
 fn put(store: &Sqlite, chunk: Chunk) {
