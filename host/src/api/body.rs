@@ -17,6 +17,10 @@ use super::refusal::Refusal;
 /// Bytes that are inflated at once: gzip makes at most about a thousand times as much of them.
 const SIP: usize = 4 << 10;
 
+/// Bytes that are read of what is too large, and for how long.
+const PASSED_OVER: usize = 8 << 20;
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// A body that has not been read yet.
 pub(super) struct Upload {
     pub(super) headers: HeaderMap,
@@ -39,13 +43,20 @@ impl Upload {
     pub(super) async fn whole(self, most: usize) -> Result<Bytes, Refusal> {
         let gzip = is_gzip(&self.headers)?;
         let length = self.headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok());
-        if length.and_then(|v| v.parse::<usize>().ok()).is_some_and(|length| length > most) {
+        let said = length.and_then(|v| v.parse::<usize>().ok());
+        // Whoever asks before sending has sent nothing so far.
+        let asks = self.headers.contains_key(header::EXPECT);
+        let mut chunks = self.chunks();
+        if said.is_some_and(|length| length > most) {
+            if !asks {
+                chunks.pass_over().await;
+            }
             return Err(Refusal::too_large(most));
         }
-        let mut chunks = self.chunks();
         let mut all = Vec::new();
         while let Some(chunk) = chunks.next().await? {
             if all.len().saturating_add(chunk.len()) > most {
+                chunks.pass_over().await;
                 return Err(Refusal::too_large(most));
             }
             all.extend_from_slice(&chunk);
@@ -103,6 +114,21 @@ struct Chunks {
 }
 
 impl Chunks {
+    /// Reads on for a while, so that whoever still sends hears the answer: a connection that ends with
+    /// something unread breaks.
+    async fn pass_over(&mut self) {
+        let rest = async {
+            let mut passed = 0;
+            while passed < PASSED_OVER
+                && let Ok(Some(chunk)) = self.next().await
+            {
+                passed += chunk.len();
+            }
+        };
+        // Who sends for longer has to bear it.
+        let _ = tokio::time::timeout(PATIENCE, rest).await;
+    }
+
     async fn next(&mut self) -> Result<Option<Bytes>, Refusal> {
         let stream = &mut self.stream;
         let next = std::future::poll_fn(|cx| Pin::new(&mut *stream).poll_next(cx));
