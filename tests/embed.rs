@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use nudge::Host;
-use nudge::channel::{Channel, Outcome, Sending};
+use nudge::channel::{Channel, Dispatch, Outcome, Reason, Sending};
 use nudge::clock::Manual;
 use nudge::engine::event::{Event, Fields, Instant, Millis, Value, What};
-use nudge::engine::{Decision, End, Outgoing};
+use nudge::engine::{Decision, End};
 use nudge::sandbox::{Compiler, Limits, Sandbox};
 
 /// Writes down who got what, and takes only so many.
@@ -18,14 +18,15 @@ impl Channel for Notes {
         self.0
     }
 
-    fn send<'a>(&'a self, outgoing: &'a Outgoing) -> Sending<'a> {
+    fn send<'a>(&'a self, dispatch: &'a Dispatch) -> Sending<'a> {
         Box::pin(async move {
             let mut notes = self.1.lock().unwrap();
             if notes.len() >= self.2 {
-                return Outcome::Failed;
+                return Outcome::failed(Reason::Rejected, "the notes are full");
             }
+            let outgoing = &dispatch.outgoing;
             notes.push(format!("{} {}", outgoing.user, outgoing.content.title));
-            Outcome::Accepted
+            Outcome::ACCEPTED
         })
     }
 }

@@ -1,5 +1,6 @@
 //! Measures the store alone: commits of several sizes beside plain appends, restart, timers, cold loads.
-//! `cargo bench --bench store -- commits 10` (seconds), `reopen`, `timers 10` (millions).
+//! `cargo bench --bench store -- commits 10` (seconds), `reopen`, `timers 10` (millions), `delivery 5`
+//! (ten thousands of attempts).
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -12,11 +13,14 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant as Clock};
 
 use nudge::engine::event::Instant;
 use nudge::store::sqlite::{Options, Sqlite};
-use nudge::store::{Attempt, Chunk, Commit, Image, Seq, Store, TenantId, UserKey};
+use nudge::store::{
+    Attempt, Chunk, Commit, Image, ReceiptRow, Seq, Settled, Store, TenantId, UserKey, Wanted,
+};
 
 const LINE: usize = 244;
 
@@ -67,6 +71,8 @@ impl Load {
                     user,
                     channel: "push".into(),
                     at: Instant(self.now),
+                    due: Instant(self.now),
+                    address: None,
                     content: "x".repeat(300).into(),
                 });
             }
@@ -271,6 +277,107 @@ fn timers(root: &Path, count: u64) {
     std::fs::remove_dir_all(&dir).unwrap();
 }
 
+/// Attempts through the outbox: put there, leased, settled. Small commits go on beside the leases.
+fn delivery(root: &Path, count: usize) {
+    const PAGE: usize = 1000;
+    let dir = root.join("delivery");
+    let _ = std::fs::remove_dir_all(&dir);
+    let store = Sqlite::open(&dir, Options::default()).unwrap();
+    let mut rng = fastrand::Rng::with_seed(3);
+    let base = 1_700_000_000_000_i64;
+    let seq = AtomicU64::new(0);
+    let next = || Seq(seq.fetch_add(1, Ordering::Relaxed) + 1);
+    let (mut took, start) = (vec![], Clock::now());
+    for round in 0..(count / PAGE) as i64 {
+        let mut chunk = Chunk::new(TenantId(1), next(), Instant(base + round));
+        for _ in 0..PAGE {
+            let mut id = || -> Arc<str> { format!("{:032x}", rng.u128(..)).into() };
+            let (tracking, send_key, message) = (id(), id(), id());
+            let user = format!("user-{:012}", rng.u64(..1_000_000)).into();
+            let (at, content) = (Instant(base + round), "x".repeat(300).into());
+            chunk.outbox.push(Attempt {
+                tracking,
+                send_key,
+                message,
+                user,
+                channel: "push".into(),
+                at,
+                due: at,
+                address: None,
+                content,
+            });
+        }
+        let one = Clock::now();
+        store.commit(Commit { chunks: vec![chunk] }).unwrap();
+        took.push(one.elapsed());
+    }
+    report(&format!("insert {count} attempts"), PAGE, took, start.elapsed());
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let beside = scope.spawn(|| {
+            let (mut took, start) = (vec![], Clock::now());
+            while !over.load(Ordering::Relaxed) {
+                let one = Clock::now();
+                let chunk = Chunk::new(TenantId(2), next(), Instant(base));
+                store.commit(Commit { chunks: vec![chunk] }).unwrap();
+                took.push(one.elapsed());
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            report("small commits beside", 1, took, start.elapsed());
+        });
+        let (mut leases, mut settles, mut looks) = (vec![], vec![], vec![]);
+        let (mut leasing, mut settling) = (Duration::ZERO, Duration::ZERO);
+        let mut now = base + 1_000_000;
+        loop {
+            let one = Clock::now();
+            let waiting = store.waiting().unwrap();
+            looks.push(one.elapsed());
+            let wanted: Vec<_> = waiting
+                .into_iter()
+                .map(|w| Wanted { tenant: w.tenant, channel: w.channel, most: PAGE })
+                .collect();
+            now += 1;
+            let one = Clock::now();
+            let leased = store.lease(Instant(now), Instant(now + 60_000), &wanted).unwrap();
+            leases.push(one.elapsed());
+            leasing += one.elapsed();
+            if leased.is_empty() {
+                break;
+            }
+            let mut chunk = Chunk::new(TenantId(1), next(), Instant(now));
+            for leased in leased {
+                let (tracking, at) = (leased.attempt.tracking, Instant(now));
+                let reference = Some(format!("{:032x}", rng.u128(..)).into());
+                chunk.receipts.push(ReceiptRow {
+                    tracking: tracking.clone(),
+                    at,
+                    shows: "accepted".into(),
+                });
+                chunk.outcomes.push(Settled {
+                    tracking,
+                    at,
+                    outcome: "accepted".into(),
+                    reason: None,
+                    reference,
+                });
+            }
+            let one = Clock::now();
+            store.commit(Commit { chunks: vec![chunk] }).unwrap();
+            settles.push(one.elapsed());
+            settling += one.elapsed();
+        }
+        let looking = looks.iter().sum();
+        report("look what waits", 1, looks, looking);
+        report("lease", PAGE, leases, leasing);
+        report("settle", PAGE, settles, settling);
+        over.store(true, Ordering::Relaxed);
+        beside.join().unwrap();
+    });
+    println!("    {} MB", store.size().unwrap().bytes >> 20);
+    drop(store);
+    std::fs::remove_dir_all(&dir).unwrap();
+}
+
 fn main() {
     // Cargo adds an option of its own.
     let arguments: Vec<String> =
@@ -295,6 +402,9 @@ fn main() {
     }
     if what.contains("reopen") {
         reopen(&root);
+    }
+    if what.contains("delivery") {
+        delivery(&root, (seconds * 1e4) as usize);
     }
     if what.contains("timers") {
         timers(&root, (seconds * 1e6) as u64);

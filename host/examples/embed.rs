@@ -7,9 +7,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use nudge::Host;
-use nudge::channel::{Channel, Outcome, Sending};
+use nudge::channel::{Channel, Dispatch, Outcome, Reason, Sending};
 use nudge::clock::Clock;
-use nudge::engine::Outgoing;
 use nudge::engine::event::{Event, Fields, Instant, Value, What};
 use nudge::sandbox::{Compiler, Limits, Sandbox};
 
@@ -56,15 +55,16 @@ impl Channel for Paper {
         "paper"
     }
 
-    fn send<'a>(&'a self, outgoing: &'a Outgoing) -> Sending<'a> {
+    fn send<'a>(&'a self, dispatch: &'a Dispatch) -> Sending<'a> {
         Box::pin(async move {
+            let outgoing = &dispatch.outgoing;
             let text = format!("to {}: {}", outgoing.user, outgoing.content.title);
             match self.0.lock() {
                 Ok(mut written) => {
                     written.push(text);
-                    Outcome::Accepted
+                    Outcome::ACCEPTED
                 }
-                Err(_) => Outcome::Failed,
+                Err(_) => Outcome::failed(Reason::Provider, "the paper is gone"),
             }
         })
     }

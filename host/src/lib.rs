@@ -25,9 +25,11 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 #[doc(hidden)]
+pub mod deliver;
 pub mod demo;
 pub mod engine;
 mod host;
+pub mod hosted;
 pub mod ingest;
 mod kit;
 mod page;

@@ -8,6 +8,7 @@
 
 mod auth;
 mod body;
+mod channels;
 mod cors;
 mod document;
 mod events;
@@ -19,6 +20,7 @@ mod meta;
 mod observe;
 mod policies;
 pub mod problem;
+mod public;
 mod refusal;
 mod releases;
 mod serve;
@@ -83,6 +85,7 @@ fn of_servers() -> OpenApiRouter<Api> {
         .merge(policies::routes())
         .merge(releases::routes())
         .merge(users::routes())
+        .merge(channels::routes())
         .merge(tenants::routes())
         .merge(meta::routes())
 }
@@ -113,6 +116,7 @@ fn build(service: Service, closing: Closing) -> Router {
         .layer(from_fn_with_state(api.clone(), observe::without_query))
         .merge(of_browsers)
         .layer(from_fn_with_state(api.clone(), observe::in_time))
+        .merge(public::routes())
         .merge(complete(of_any_length()))
         .fallback(refusal::no_route)
         .layer(from_fn_with_state(api.clone(), observe::observed))

@@ -9,10 +9,11 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::service::WantedAttempts;
 use crate::service::words::{AttemptInfo, NewReceipt, Page, UserInfo, UserToken};
 
 use super::auth::{Manager, Sender};
-use super::document::{Full, NotFound, TooMany};
+use super::document::{Conflict, Full, NotFound, TooMany};
 use super::extract::{Json, Path, Query, limit};
 use super::refusal::Refusal;
 use super::{Answer, Api};
@@ -24,6 +25,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(send_receipts))
         .routes(routes!(list_attempts))
+        .routes(routes!(resend_attempt))
         .routes(routes!(show_user))
         .routes(routes!(issue_token))
 }
@@ -66,6 +68,10 @@ async fn send_receipts(
 struct WhichAttempts {
     /// Only this user's.
     user: Option<String>,
+    /// Only those that ended so: `accepted`, `failed` (the dead letters), `refused` or `called-off`.
+    outcome: Option<String>,
+    /// Only those of this message.
+    message: Option<String>,
     /// Only those after this place: `next` of the answer before.
     after: Option<String>,
     /// How many at once.
@@ -87,7 +93,25 @@ async fn list_attempts(
     Query(which): Query<WhichAttempts>,
 ) -> Answer<Page<AttemptInfo>> {
     let limit = limit(which.limit, 50, 500)?;
-    Ok(axum::Json(api.service.attempts(&tenant, which.user, which.after, limit).await?))
+    let WhichAttempts { user, outcome, message, after, .. } = which;
+    let wanted = WantedAttempts { user, outcome, message };
+    Ok(axum::Json(api.service.attempts(&tenant, wanted, after, limit).await?))
+}
+
+/// Sends an attempt again that failed or was refused.
+///
+/// Scope: `manage`. It goes out under the same tracking id; suppressions and guard rails are asked again.
+#[utoipa::path(
+    post, path = "/v1/attempts/{tracking}/resend", tag = "Messages and users",
+    params(("tracking" = String, Path, description = "Its tracking id.")),
+    responses((status = 200, description = "It waits again.", body = AttemptInfo), NotFound, Conflict),
+)]
+async fn resend_attempt(
+    Manager(tenant): Manager,
+    State(api): State<Api>,
+    Path(tracking): Path<String>,
+) -> Answer<AttemptInfo> {
+    Ok(axum::Json(api.service.resend(&tenant, &tracking).await?))
 }
 
 /// How much about a user.

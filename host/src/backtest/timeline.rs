@@ -99,6 +99,11 @@ fn told(trace: &[Record]) -> Vec<(Instant, Kind, String)> {
                     End::Left => "has left for another node: the message ends",
                     End::Unreceived => "no channel is left to try",
                     End::Unsent => "there was no way to send the message",
+                    End::QuietHours => "quiet hours: the message is dropped",
+                    End::Capped => "the user has had as much as a cap allows",
+                    End::Outranked => "a message that matters more took its place",
+                    End::OptedOut => "the user does not want it any more",
+                    End::Gathered => "another message carries it",
                 };
                 (Kind::End, text.to_owned())
             }

@@ -1,7 +1,6 @@
 //! The channel `log`: a line of the service's own log for each attempt, without what it says or to whom.
 
-use super::{Channel, Outcome, Sending};
-use crate::engine::Outgoing;
+use super::{Channel, Dispatch, Outcome, Sending};
 
 /// Writes attempts to the log.
 #[derive(Clone, Copy, Debug, Default)]
@@ -12,10 +11,10 @@ impl Channel for Log {
         "log"
     }
 
-    fn send<'a>(&'a self, outgoing: &'a Outgoing) -> Sending<'a> {
+    fn send<'a>(&'a self, dispatch: &'a Dispatch) -> Sending<'a> {
         Box::pin(async move {
-            tracing::info!(tracking = &*outgoing.tracking, "a message");
-            Outcome::Accepted
+            tracing::info!(tracking = &*dispatch.outgoing.tracking, "a message");
+            Outcome::ACCEPTED
         })
     }
 }

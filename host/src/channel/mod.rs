@@ -2,17 +2,38 @@
 //! is an embedder's own. A channel is handed one attempt at a time and says what became of it, which
 //! comes back as a receipt: an event again.
 
+mod callback;
+mod email;
+mod http;
+pub(crate) mod kinds;
+mod link;
 mod log;
+mod outcome;
+mod registry;
+mod settings;
+mod sms;
+mod template;
+#[cfg(test)]
+mod tests;
+mod token;
+pub mod web_push;
+mod webhook;
+mod wechat;
+mod wecom;
+mod weixin;
+pub mod wire;
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 
 use crate::engine::Outgoing;
-use crate::engine::event::{Event, Grade, Instant, Receipt, Shows, What};
+use crate::engine::event::Instant;
 
+pub use callback::{About, Callback, Heard, Return, Shown, Unheard};
 pub use log::Log;
+pub use outcome::{Outcome, Reason, Trouble};
+pub(crate) use registry::{Channels, shows};
+pub use settings::{Secret, Wrong};
 
 /// A way to reach people.
 pub trait Channel: Send + Sync {
@@ -20,120 +41,47 @@ pub trait Channel: Send + Sync {
     fn name(&self) -> &str;
 
     /// Makes one attempt. The attempt's tracking id goes with it, so that return data can be told by
-    /// it. Called again for the same attempt only if the host died before it knew the outcome.
-    fn send<'a>(&'a self, outgoing: &'a Outgoing) -> Sending<'a>;
+    /// it. Called again for the same attempt if the outcome was [`Outcome::Later`], or if the host died
+    /// before it knew the outcome.
+    fn send<'a>(&'a self, dispatch: &'a Dispatch) -> Sending<'a>;
+
+    /// Reads what the provider sends back by itself, once its signature is checked.
+    ///
+    /// # Errors
+    ///
+    /// If the channel expects nothing, the signature is not the provider's, or it cannot be read.
+    fn hear(&self, callback: &Callback<'_>) -> Result<Heard, Unheard> {
+        let _ = callback;
+        Err(Unheard::Unexpected)
+    }
 }
 
 /// An attempt under way.
 pub type Sending<'a> = Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
 
-/// What became of an attempt, as far as the channel knows at once; what it learns later comes back as
-/// receipts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The provider took it.
-    Accepted,
-    /// It will not arrive on this channel.
-    Failed,
+/// An attempt, as a channel gets it.
+#[derive(Clone, Debug)]
+pub struct Dispatch {
+    /// What is to be sent, and to whom.
+    pub outgoing: Outgoing,
+    /// When this try is made, by the service's clock.
+    pub at: Instant,
+    /// Which try it is, from 1.
+    pub tries: u32,
+    /// Links that lead back to the service.
+    pub links: Links,
 }
 
-/// The channels of a host, by name.
-#[derive(Clone, Default)]
-pub(crate) struct Channels(BTreeMap<String, Arc<dyn Channel>>);
-
-impl Channels {
-    /// Adds a channel; one of the same name makes way for it.
-    pub(crate) fn add(&mut self, channel: impl Channel + 'static) {
-        self.0.insert(channel.name().to_owned(), Arc::new(channel));
-    }
-
-    /// What they are called.
-    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
-    }
-
-    /// Makes an attempt. One on a channel that there is not has failed.
-    pub(crate) async fn attempt(&self, outgoing: &Outgoing) -> Outcome {
-        match self.0.get(&*outgoing.channel) {
-            Some(channel) => channel.send(outgoing).await,
-            None => {
-                tracing::warn!(channel = &*outgoing.channel, "there is no such channel");
-                Outcome::Failed
-            }
-        }
-    }
-
-    /// Makes an attempt, and gives the receipt for it.
-    pub(crate) async fn send(&self, outgoing: &Outgoing, now: Instant) -> Event {
-        let outcome = self.attempt(outgoing).await;
-        let shows = match outcome {
-            Outcome::Accepted => Shows::Grade(Grade::Accepted),
-            Outcome::Failed => Shows::Failed,
-        };
-        let receipt = Receipt { tracking: outgoing.tracking.clone(), shows };
-        Event { user: outgoing.user.clone(), at: now, what: What::Receipt(receipt) }
-    }
-}
-
-impl std::fmt::Debug for Channels {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::engine::event::Fields;
-    use crate::engine::policy::{Content, Importance};
-
-    struct Always(&'static str, Outcome);
-
-    impl Channel for Always {
-        fn name(&self) -> &str {
-            self.0
-        }
-
-        fn send<'a>(&'a self, _: &'a Outgoing) -> Sending<'a> {
-            Box::pin(std::future::ready(self.1))
-        }
-    }
-
-    fn outgoing(channel: &str) -> Outgoing {
-        let content = Content {
-            title: String::new(),
-            body: String::new(),
-            link: None,
-            features: Fields::default(),
-        };
-        Outgoing {
-            tracking: "t".into(),
-            send_key: "k".into(),
-            message: "m".into(),
-            user: "u".into(),
-            channel: channel.into(),
-            importance: Importance::Normal,
-            at: Instant(1),
-            content,
-        }
-    }
-
-    #[test]
-    fn an_outcome_comes_back_as_a_receipt_of_the_attempt() {
-        let mut channels = Channels::default();
-        channels.add(Always("good", Outcome::Accepted));
-        channels.add(Always("bad", Outcome::Failed));
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let expected = [
-            ("good", Shows::Grade(Grade::Accepted)),
-            ("bad", Shows::Failed),
-            ("none", Shows::Failed),
-        ];
-        for (channel, shows) in expected {
-            let event = runtime.block_on(channels.send(&outgoing(channel), Instant(7)));
-            let receipt = Receipt { tracking: "t".into(), shows };
-            let want = Event { user: "u".into(), at: Instant(7), what: What::Receipt(receipt) };
-            assert_eq!(event, want, "{channel}");
-        }
-    }
+/// Links that lead back to the service, each naming the attempt; none where nobody said how the service is
+/// reached from outside.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Links {
+    /// The tracked link: leads to where the message leads, or to a page with a read button.
+    pub read: Option<String>,
+    /// A picture of one pixel: that it is fetched shows that the message was opened.
+    pub open: Option<String>,
+    /// Where the user unsubscribes; one POST does it (RFC 8058).
+    pub unsubscribe: Option<String>,
+    /// Where the provider reports to.
+    pub callback: Option<String>,
 }

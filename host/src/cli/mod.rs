@@ -10,6 +10,7 @@ mod output;
 mod picture;
 mod policy;
 mod replay;
+mod secrets;
 mod serve;
 
 use std::process::ExitCode;
@@ -43,6 +44,8 @@ enum Command {
     Backup(data::Backup),
     /// Verify a service's data, and say what was found
     Check(data::Check),
+    /// Make keys for secrets and for web push
+    Secrets(secrets::Arguments),
     /// Print the service's OpenAPI document
     #[command(name = "openapi")]
     OpenApi,
@@ -77,6 +80,7 @@ pub fn run() -> ExitCode {
         Command::Config(arguments) => config::run(&arguments),
         Command::Backup(arguments) => data::backup(&arguments),
         Command::Check(arguments) => data::check(&arguments),
+        Command::Secrets(arguments) => secrets::run(&arguments),
         Command::OpenApi => openapi(),
         Command::Compile => compile::run(),
     };

@@ -1,6 +1,6 @@
 //! Whether a value is one that its key may have. Pure: a value in, the value as it is kept or a reason out.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use toml_edit::Value;
@@ -14,6 +14,12 @@ use super::units::{bytes_text, parse_bytes, parse_count, parse_span, span_text};
 pub(super) fn check(kind: &Kind, raw: &Raw) -> Result<Value, String> {
     match kind {
         Kind::Path => path(raw),
+        Kind::PathOrNone => match text(raw) {
+            Some("") => Ok("".into()),
+            _ => path(raw),
+        },
+        Kind::Spans => spans(raw),
+        Kind::Networks => networks(raw),
         Kind::Address => address(raw),
         Kind::Url => url(raw),
         Kind::Word(words) => word(raw, words),
@@ -138,6 +144,43 @@ fn span(raw: &Raw, least: Duration, most: Duration, why: &str) -> Result<Value, 
         )
     })?;
     within(raw, span, (least, most), why, span_text)?;
+    Ok(text.into())
+}
+
+/// Tries that a message has at most.
+const MOST_RETRIES: usize = 20;
+
+fn spans(raw: &Raw) -> Result<Value, String> {
+    let text = text(raw).ok_or_else(|| format!("{} is no text", shown(raw)))?;
+    for word in text.split_whitespace() {
+        let most = Duration::from_secs(30 * 86_400);
+        if parse_span(word).is_none_or(|span| span.is_zero() || span > most) {
+            return Err(format!(
+                "{} in it is no span of time from 1ms to 30d; write them like \"5s 1m 5m\"",
+                quoted(word)
+            ));
+        }
+    }
+    if text.split_whitespace().count() > MOST_RETRIES {
+        return Err(format!("there are more than {MOST_RETRIES}"));
+    }
+    Ok(text.into())
+}
+
+fn networks(raw: &Raw) -> Result<Value, String> {
+    let text = text(raw).ok_or_else(|| format!("{} is no text", shown(raw)))?;
+    for word in text.split_whitespace() {
+        let parsed = word.split_once('/').and_then(|(address, prefix)| {
+            let most = if address.parse::<IpAddr>().ok()?.is_ipv4() { 32 } else { 128 };
+            prefix.parse::<u8>().ok().filter(|prefix| *prefix <= most)
+        });
+        if parsed.is_none() {
+            return Err(format!(
+                "{} in it is no network, like \"10.0.0.0/8\" or \"::1/128\"",
+                quoted(word)
+            ));
+        }
+    }
     Ok(text.into())
 }
 

@@ -19,6 +19,12 @@ pub(super) struct Key {
 pub(super) enum Kind {
     /// A path in the file system.
     Path,
+    /// Empty, or a path in the file system.
+    PathOrNone,
+    /// Spans of time with spaces between; none is fine.
+    Spans,
+    /// Networks with spaces between; none is fine.
+    Networks,
     /// An IP address and a port.
     Address,
     /// Empty, or where something is reached over HTTP.
@@ -113,7 +119,13 @@ pub(super) static KEYS: &[Key] = &[
     key("store", "log_retention", days(1, 36_500, "what is under way needs its past")),
     key("store", "message_retention", days(1, 36_500, "answers come hours later")),
     key("delivery", "concurrency", count(1, 100_000, "no message would go out")),
+    key("delivery", "per_tenant", count(1, 100_000, "no message would go out")),
+    key("delivery", "per_channel", count(1, 100_000, "no message would go out")),
     key("delivery", "lease", span(SECOND, HOUR, "every message would be sent twice")),
+    key("delivery", "timeout", span(MS.saturating_mul(100), HOUR, "no provider is so quick")),
+    key("delivery", "retries", Kind::Spans),
+    key("delivery", "allow_networks", Kind::Networks),
+    key("secrets", "key_file", Kind::PathOrNone),
     key("inbox", "token_life", span(MINUTE, DAY.saturating_mul(30), "clocks differ by seconds")),
     key("inbox", "most_streams", count(0, 10_000_000, "")),
     key("http", "request_timeout", span(SECOND, HOUR, "honest requests would fail")),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::units::{bytes, span};
+use super::units::{bytes, span, spans, words};
 
 /// The service's configuration, as the layers settled it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -31,6 +31,8 @@ pub struct Config {
     pub store: Store,
     /// How messages go out.
     pub delivery: Delivery,
+    /// What keeps tenants' secrets secret.
+    pub secrets: Secrets,
     /// Messages inside the app.
     pub inbox: Inbox,
     /// The HTTP server.
@@ -181,9 +183,30 @@ pub struct Store {
 pub struct Delivery {
     /// Messages under way at once.
     pub concurrency: usize,
+    /// Messages of one tenant under way at once.
+    pub per_tenant: usize,
+    /// Messages of one channel of a tenant under way at once, if nothing is set for it.
+    pub per_channel: usize,
     /// How long one worker has a message to itself.
     #[serde(with = "span")]
     pub lease: Duration,
+    /// How long a try may take.
+    #[serde(with = "span")]
+    pub timeout: Duration,
+    /// How long to wait from try to try.
+    #[serde(with = "spans")]
+    pub retries: Vec<Duration>,
+    /// Networks of the operator's own that channels may reach all the same.
+    #[serde(with = "words")]
+    pub allow_networks: Vec<String>,
+}
+
+/// What keeps tenants' secrets secret.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Secrets {
+    /// The file with the operator's keys; empty if there is none.
+    pub key_file: PathBuf,
 }
 
 /// Messages inside the app.

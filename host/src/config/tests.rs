@@ -50,7 +50,11 @@ fn the_default_is_as_promised() {
     let store = &config.store;
     assert_eq!(store.flush_users, 50_000);
     assert_eq!((store.log_retention, store.message_retention), (day * 90, day * 90));
-    assert_eq!((config.delivery.concurrency, config.delivery.lease), (64, day / 2_880));
+    let delivery = &config.delivery;
+    assert_eq!((delivery.concurrency, delivery.lease), (256, day / 2_880));
+    assert_eq!((delivery.per_tenant, delivery.per_channel), (128, 50));
+    assert_eq!((delivery.retries.len(), delivery.timeout), (6, day / 5_760));
+    assert!(delivery.allow_networks.is_empty() && config.secrets.key_file.as_os_str().is_empty());
     assert_eq!((config.inbox.token_life, config.inbox.most_streams), (day / 24, 10_000));
     let http = &config.http;
     assert_eq!((http.request_timeout, http.header_timeout), (day / 1_440, day / 8_640));

@@ -83,6 +83,30 @@ pub(super) mod span {
     }
 }
 
+/// For serde: spans of time with spaces between.
+pub(super) mod spans {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, de::Error};
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Vec<Duration>, D::Error> {
+        let text = String::deserialize(from)?;
+        let each = text.split_whitespace().map(super::parse_span);
+        each.collect::<Option<_>>().ok_or_else(|| D::Error::custom("no spans of time"))
+    }
+}
+
+/// For serde: words with spaces between.
+pub(super) mod words {
+    use serde::{Deserialize, Deserializer};
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+        Ok(String::deserialize(from)?.split_whitespace().map(str::to_owned).collect())
+    }
+}
+
 /// For serde: a size, in whatever whole number the field is.
 pub(super) mod bytes {
     use serde::{Deserialize, Deserializer, de::Error};

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::channel::{Channel, Outcome, Sending};
+use crate::channel::{Channel, Dispatch, Outcome, Reason, Sending};
 use crate::clock::{Clock as _, Manual};
 use crate::engine::event::{Event, Instant, Millis};
 use crate::engine::{HostFailure, Outgoing, Record};
@@ -147,8 +147,8 @@ impl Channel for Simulated {
         self.name
     }
 
-    fn send<'a>(&'a self, outgoing: &'a Outgoing) -> Sending<'a> {
-        let outcome = locked(&self.world).sent(outgoing, self.clock.now());
+    fn send<'a>(&'a self, dispatch: &'a Dispatch) -> Sending<'a> {
+        let outcome = locked(&self.world).sent(&dispatch.outgoing, self.clock.now());
         Box::pin(std::future::ready(outcome))
     }
 }
@@ -238,17 +238,19 @@ impl World {
 
     /// An attempt is made: its person makes of it what they will.
     fn sent(&mut self, outgoing: &Outgoing, now: Instant) -> Outcome {
-        let Some(person) = self.people.get_mut(&outgoing.user) else { return Outcome::Failed };
+        let Some(person) = self.people.get_mut(&outgoing.user) else {
+            return Outcome::failed(Reason::InvalidAddress, "there is nobody of that name");
+        };
         // The channel's own word is an event, too.
         self.receipts += 1;
         self.events += 1;
         if person.unreachable() {
-            return Outcome::Failed;
+            return Outcome::failed(Reason::InvalidAddress, "nobody is there");
         }
         for (at, happening) in person.gets(now, &outgoing.channel, &outgoing.tracking) {
             self.plan(at, outgoing.user.clone(), happening);
         }
-        Outcome::Accepted
+        Outcome::ACCEPTED
     }
 
     fn signed(&self) -> u64 {

@@ -9,7 +9,7 @@ use super::policy::{
     Template,
 };
 use super::state::Message;
-use super::strategy::{CHANNELS, LOCALE, Strategy, available};
+use super::strategy::{CHANNELS, LOCALE, Strategy};
 use super::walk::{Answer, Ask, Walk};
 
 /// Answers to questions of one kind to one policy, in order.
@@ -153,10 +153,11 @@ impl<'a> Row<'a> {
     }
 
     fn plan(&self) -> PlanRequest<'a> {
-        let state = &self.walk.state;
+        let (state, strategy) = (&self.walk.state, self.walk.strategy);
         let message = self.message();
+        let key = message.map_or("", |message| &*message.key);
         PlanRequest {
-            message: message.map_or("", |message| &message.key),
+            message: key,
             importance: message.map_or(super::Importance::Normal, |message| message.importance),
             messages: state.sent,
             preferred: self
@@ -165,10 +166,11 @@ impl<'a> Row<'a> {
                 .map(str::trim)
                 .filter(|c| !c.is_empty())
                 .collect(),
-            readings: (self.walk.strategy.channels.iter())
+            readings: (strategy.channels.iter())
                 .map(|channel| Reading {
                     channel: &channel.name,
-                    available: available(channel, &state.profile),
+                    available: strategy.reaches(&channel.name, state)
+                        && strategy.guard.wants(state, key, &channel.name),
                     history: state.channels.get(&channel.name).copied().unwrap_or_default(),
                     cost: channel.cost,
                 })

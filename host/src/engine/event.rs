@@ -178,6 +178,8 @@ pub enum What {
         /// The changed profile fields.
         fields: Fields,
     },
+    /// The user said whether they want messages.
+    Consent(super::consent::Consent),
     /// A sent message left a trace.
     Receipt(Receipt),
 }
@@ -199,6 +201,37 @@ pub enum Shows {
     Grade(Grade),
     /// The channel gave the attempt up for good.
     Failed,
+    /// So it did, and nothing will ever arrive at this address.
+    Gone,
+    /// The host did not let it out.
+    Withheld(Withheld),
+}
+
+/// Why the host does not let out what was decided upon earlier. A reason, and no failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Withheld {
+    /// The address is on the tenant's suppression list.
+    Suppressed,
+    /// The user does not want it, or not on this channel.
+    NotWanted,
+    /// These are the user's quiet hours.
+    QuietHours,
+    /// The tenant has had its quota of messages.
+    Quota,
+}
+
+impl Withheld {
+    /// The reason in a word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Withheld::Suppressed => "suppressed",
+            Withheld::NotWanted => "not-wanted",
+            Withheld::QuietHours => "quiet-hours",
+            Withheld::Quota => "quota",
+        }
+    }
 }
 
 /// How sure it is that a message was received, weakest first.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
+use super::policy::Content;
 use super::state::Cause;
 
 /// Half of a SHA-256, in hexadecimal: 128 bits are beyond guessing and beyond chance.
@@ -63,6 +64,17 @@ pub(super) fn tracking(
     code.update(&(attempt as u64).to_le_bytes());
     code.update(channel.as_bytes());
     hex(&code.finalize().into_bytes())
+}
+
+/// The address of what a message says: equal contents have the same.
+pub(super) fn content(content: &Content) -> Arc<str> {
+    // Plain data, which does not fail to be written.
+    let text = serde_json::to_vec(content).unwrap_or_default();
+    let mut hex = String::with_capacity(64);
+    for byte in Sha256::digest(text) {
+        let _ = write!(hex, "{byte:02x}");
+    }
+    hex.into()
 }
 
 fn hex(bytes: &[u8]) -> Arc<str> {

@@ -97,14 +97,24 @@ impl State {
             own.last_feedback = own.last_feedback.max(history.last_feedback);
         }
         self.sent = self.sent.saturating_add(other.sent);
+        self.consents.absorb(other.consents);
+        for (channel, address) in other.dead {
+            self.dead.entry(channel).or_insert(address);
+        }
+        self.pushes.extend(other.pushes);
+        self.pushes.sort_by_key(|push| push.at);
     }
 
     /// Remembers what was said of the user, without asking anybody: there is no strategy.
     pub(crate) fn note(&mut self, event: &Event) {
-        if let What::Profile { fields } = &event.what {
-            for (name, value) in fields.iter() {
-                self.learn(name, value);
+        match &event.what {
+            What::Profile { fields } => {
+                for (name, value) in fields.iter() {
+                    self.learn(name, value);
+                }
             }
+            What::Consent(word) => self.consents.take(word.clone()),
+            _ => {}
         }
     }
 }

@@ -8,11 +8,15 @@
 
 mod ask;
 pub mod batch;
+pub mod consent;
 pub mod event;
+pub mod guard;
 mod ids;
 mod keep;
 pub mod policy;
 mod push;
+pub mod quiet;
+mod rails;
 mod state;
 mod strategy;
 mod trace;
@@ -30,7 +34,7 @@ use event::{Event, Instant};
 pub use ids::TrackingKey;
 use policy::{Content, Importance};
 pub use push::MOST_STEPS;
-pub use state::{Attempt, Cause, Message, State, Visit};
+pub use state::{Attempt, Cause, Held, Hold, Message, State, Visit};
 pub use strategy::{Channel, Contents, Part, Strategy, StrategyError};
 pub use trace::{Decision, End, Record, Refusal, Skip};
 use walk::Walk;
@@ -77,10 +81,22 @@ pub struct Outgoing {
     pub send_key: Arc<str>,
     /// The message.
     pub message: Arc<str>,
+    /// Key of the message in the tenant's contents.
+    #[serde(default)]
+    pub key: Arc<str>,
     /// Its user.
     pub user: Arc<str>,
     /// The channel.
     pub channel: Arc<str>,
+    /// The user's address there, if the strategy says where it stands.
+    #[serde(default)]
+    pub address: Option<Arc<str>>,
+    /// The user's locale, a BCP 47 tag; empty if unknown.
+    #[serde(default)]
+    pub locale: Arc<str>,
+    /// The topic that the message belongs to; empty if none.
+    #[serde(default)]
+    pub topic: Arc<str>,
     /// How much it matters.
     pub importance: Importance,
     /// When it was decided.

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use super::event::{Grade, Instant, Millis, Receipt, Shows};
 use super::policy::{Content, Draft, Itinerary, Question, Step, Verdict};
 use super::state::{Attempt, Cause, Message};
-use super::strategy::available;
 use super::trace::{Decision, End, Refusal, Skip};
 use super::walk::{Ask, Todo, Walk};
 use super::{Outgoing, ids};
@@ -53,6 +52,8 @@ impl Walk<'_> {
             data: draft.data,
             plan: Itinerary { steps: Vec::new(), ends_at: Grade::Converted, most_sends: 0 },
             step: 0,
+            held: None,
+            content: None,
             waiting: None,
             extended: 0,
             attempts: Vec::new(),
@@ -76,7 +77,7 @@ impl Walk<'_> {
     /// Without a route policy: once, on the first channel that reaches the user.
     fn plain_plan(&self) -> Option<Itinerary> {
         let channels = &self.strategy.channels;
-        let channel = channels.iter().find(|c| available(c, &self.state.profile))?;
+        let channel = channels.iter().find(|c| self.strategy.reaches(&c.name, &self.state))?;
         let step = Step { channels: vec![channel.name.clone()], wait: Millis(0) };
         Some(Itinerary { steps: vec![step], ends_at: Grade::Opened, most_sends: 1 })
     }
@@ -86,7 +87,7 @@ impl Walk<'_> {
     }
 
     /// Takes back a message that has not begun its way.
-    fn withdraw(&mut self, message: usize, reason: Refusal) {
+    pub(super) fn withdraw(&mut self, message: usize, reason: Refusal) {
         // It is the newest one: nothing can have come between its draft and its plan.
         if message + 1 == self.state.messages.len()
             && let Some(message) = self.state.messages.pop()
@@ -123,7 +124,9 @@ impl Walk<'_> {
         };
         slot.plan = plan;
         self.record(planned);
-        self.todo.push_front(Todo::Step { message });
+        if !self.gathers(message) {
+            self.todo.push_front(Todo::Step { message });
+        }
     }
 
     /// Tries all channels of the message's step, or ends the message if there is no further one.
@@ -140,24 +143,22 @@ impl Walk<'_> {
             return self.end(message, end);
         };
         let channels = step.channels.clone();
-        let label = slot.label.clone();
-        // The tenant may have taken the text away since the message was drafted.
-        let written = self.strategy.text(&slot.key, "").is_some();
-        let mut asks = Vec::new();
-        for (channel, name) in channels.iter().enumerate() {
-            let reason = match self.strategy.reaches(name, &self.state.profile) {
-                None => Skip::Unknown,
-                Some(false) => Skip::Unavailable,
-                Some(true) if !written => Skip::NotRendered,
-                Some(true) => {
-                    let part = self.strategy.writer(&label);
-                    asks.push(Ask { part, question: Question::Render, message, channel });
-                    continue;
-                }
-            };
-            self.skip(message, name.clone(), reason);
+        let part = self.strategy.writer(&slot.label);
+        let known = slot.content.clone();
+        let barred: Vec<_> = channels.iter().map(|name| self.barred(message, name)).collect();
+        if barred.iter().any(Option::is_none) && self.held_back(message) {
+            return;
         }
         self.todo.push_front(Todo::Wait { message });
+        let mut asks = Vec::new();
+        for (channel, (name, barred)) in channels.iter().zip(barred).enumerate() {
+            let ask = Ask { part, question: Question::Render, message, channel };
+            match (barred, &known) {
+                (Some(reason), _) => self.skip(message, name.clone(), reason),
+                (None, Some(_)) => self.rendered(ask, known.clone()),
+                (None, None) => asks.push(ask),
+            }
+        }
         for ask in asks.into_iter().rev() {
             self.todo.push_front(Todo::Ask(ask));
         }
@@ -171,8 +172,17 @@ impl Walk<'_> {
     }
 
     pub(super) fn rendered(&mut self, ask: Ask, content: Option<Content>) {
-        let key = &self.strategy.key;
+        let strategy = self.strategy;
+        let (locale, topic, address) = self.addressing(ask.message, ask.channel);
         let Some(message) = self.state.messages.get_mut(ask.message) else { return };
+        if message.is_held() {
+            message.content = content;
+            // The text could not be written for this user.
+            if message.content.is_none() {
+                self.withdraw(ask.message, Refusal::NoContent);
+            }
+            return;
+        }
         let step = message.plan.steps.get(message.step as usize);
         let Some(channel) = step.and_then(|s| s.channels.get(ask.channel)).cloned() else { return };
         let Some(content) = content else {
@@ -181,13 +191,17 @@ impl Walk<'_> {
         if message.attempts.len() >= message.plan.most_sends as usize {
             return self.skip(ask.message, channel, Skip::MostSends);
         }
-        let tracking = ids::tracking(key, &message.id, &channel, message.attempts.len());
+        let tracking = ids::tracking(&strategy.key, &message.id, &channel, message.attempts.len());
         let outgoing = Outgoing {
             tracking: tracking.clone(),
             send_key: ids::send_key(&message.id, message.step),
             message: message.id.clone(),
+            key: message.key.clone(),
             user: self.user.clone(),
             channel: channel.clone(),
+            address,
+            locale,
+            topic,
             importance: message.importance,
             at: self.at,
             content: content.clone(),
@@ -197,6 +211,7 @@ impl Walk<'_> {
             channel: channel.clone(),
             step: message.step,
             tracking: tracking.clone(),
+            digest: ids::content(&content),
             content,
         };
         if message.attempts.is_empty() {
@@ -212,6 +227,8 @@ impl Walk<'_> {
             failed: false,
         };
         message.attempts.push(attempt);
+        let id = message.id.clone();
+        self.count_push(id, &outgoing.topic, &channel);
         let history = self.state.channels.entry(channel).or_default();
         history.sent = history.sent.saturating_add(1);
         self.record(sent);
@@ -220,6 +237,9 @@ impl Walk<'_> {
 
     pub(super) fn unrendered(&mut self, ask: Ask) {
         let message = self.state.messages.get(ask.message);
+        if message.is_some_and(Message::is_held) {
+            return self.withdraw(ask.message, Refusal::Fault);
+        }
         let step = message.and_then(|m| m.plan.steps.get(m.step as usize));
         if let Some(channel) = step.and_then(|step| step.channels.get(ask.channel)).cloned() {
             self.skip(ask.message, channel, Skip::Fault);
@@ -274,10 +294,12 @@ impl Walk<'_> {
         }
     }
 
-    fn end(&mut self, message: usize, reason: End) {
+    pub(super) fn end(&mut self, message: usize, reason: End) {
         let Some(slot) = self.state.messages.get_mut(message) else { return };
         slot.ended = true;
         slot.waiting = None;
+        slot.held = None;
+        slot.content = None;
         // A message that never left has nothing to be resolved.
         slot.resolved |= slot.attempts.is_empty();
         let (message, sends) = (slot.id.clone(), slot.attempts.len() as u32);
@@ -319,7 +341,7 @@ impl Walk<'_> {
             (Some((message, attempt)), Shows::Grade(grade)) => {
                 self.evidence(message, attempt, grade);
             }
-            (Some((message, attempt)), Shows::Failed) => self.failed(message, attempt),
+            (Some((message, attempt)), shows) => self.failed(message, attempt, shows),
         }
     }
 
@@ -354,7 +376,7 @@ impl Walk<'_> {
     }
 
     /// The channel gave the attempt up: if it was the step's last hope, the next step is due now.
-    fn failed(&mut self, message: usize, attempt: usize) {
+    fn failed(&mut self, message: usize, attempt: usize, shows: Shows) {
         let index = message;
         let Some(message) = self.state.messages.get_mut(index) else { return };
         let Some(slot) = message.attempts.get_mut(attempt).filter(|slot| !slot.failed) else {
@@ -368,7 +390,14 @@ impl Walk<'_> {
         if move_on {
             message.step += 1;
         }
-        self.record(Decision::Failed { message: id, channel });
+        self.uncount_push(&id, &channel);
+        if shows == Shows::Gone {
+            self.address_is_dead(&channel);
+        }
+        self.record(match shows {
+            Shows::Withheld(why) => Decision::Withheld { message: id, channel, why },
+            _ => Decision::Failed { message: id, channel },
+        });
         if move_on {
             self.todo.push_front(Todo::Step { message: index });
         }

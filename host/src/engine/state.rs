@@ -6,8 +6,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::event::{Fields, Grade, Instant, Millis};
-use super::policy::{Basis, History, Importance, Itinerary, Place, Rule, Watch};
+use super::consent::Consents;
+use super::event::{Fields, Grade, Instant, Millis, Value};
+use super::guard::Push;
+use super::policy::{Basis, Content, History, Importance, Itinerary, Place, Rule, Watch};
 
 /// Counts are exact up to this and stay there.
 const MOST_COUNTED: usize = 1_000;
@@ -37,6 +39,15 @@ pub struct State {
     pub channels: BTreeMap<Arc<str>, History>,
     /// Messages that went out, each once however many channels it took.
     pub sent: u32,
+    /// What the user has said about being messaged.
+    #[serde(default, skip_serializing_if = "Consents::is_empty")]
+    pub consents: Consents,
+    /// Addresses at which nothing arrives, by channel.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub dead: BTreeMap<Arc<str>, Arc<str>>,
+    /// Pushes that count for caps, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) pushes: Vec<Push>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -91,6 +102,14 @@ impl State {
         let visits = self.visits.iter().filter_map(|(label, visit)| visit.due(rules(label)));
         let messages = self.messages.iter().filter_map(Message::due);
         visits.chain(messages).min()
+    }
+
+    /// A text of the profile; empty if there is none.
+    pub(super) fn text(&self, field: &str) -> Arc<str> {
+        match self.profile.get(field) {
+            Some(Value::Text(text)) => text.clone(),
+            _ => "".into(),
+        }
     }
 
     /// Forgets the oldest of the messages that have ended and whose visit is over.
@@ -265,6 +284,12 @@ pub struct Message {
     pub plan: Itinerary,
     /// The step that it is at, from 0.
     pub step: u32,
+    /// It is kept back until later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Hold>,
+    /// What it says, where that is known before it goes out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) content: Option<Content>,
     /// When the step's wait began.
     pub(super) waiting: Option<Instant>,
     /// How often the step's wait began again.
@@ -277,6 +302,25 @@ pub struct Message {
     pub ended: bool,
     /// What it was about is over; what came of it is known.
     pub resolved: bool,
+}
+
+/// A message that is kept back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// Until when.
+    pub until: Instant,
+    /// Why.
+    pub why: Held,
+}
+
+/// Why a message is kept back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Held {
+    /// These are the user's quiet hours.
+    QuietHours,
+    /// It can wait, and goes out together with others.
+    Digest,
 }
 
 /// What a message is about.
@@ -308,9 +352,18 @@ pub struct Attempt {
 }
 
 impl Message {
-    /// The first moment at which the step's wait is over.
+    /// Whether it is kept back.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.held.is_some() && !self.ended
+    }
+
+    /// The first moment at which the step's wait is over, or that it is kept back to.
     #[must_use]
     pub fn due(&self) -> Option<Instant> {
+        if let Some(hold) = self.held.filter(|_| !self.ended) {
+            return Some(hold.until);
+        }
         let wait = self.plan.steps.get(self.step as usize)?.wait;
         let since = self.waiting.filter(|_| !self.ended)?;
         // "Within the set time" includes its last moment. What ends after the latest moment never does.

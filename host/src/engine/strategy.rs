@@ -4,9 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::event::Fields;
+use super::event::Value;
+use super::guard::{Guard, ZONE};
 use super::ids::TrackingKey;
 use super::policy::{Counter, Kinds, Origin, Policy, Rule, Template};
+use super::state::State;
 
 /// The profile field with the user's locale, a BCP 47 tag.
 pub(super) const LOCALE: &str = "locale";
@@ -47,6 +49,7 @@ pub struct Strategy {
     personaliser: Option<usize>,
     contents: Contents,
     pub(super) channels: Vec<Channel>,
+    pub(super) guard: Guard,
     /// Event fields that some policy asks for.
     fields: BTreeSet<Arc<str>>,
 }
@@ -65,6 +68,14 @@ pub enum StrategyError {
     Channel(Arc<str>),
     #[error("there is no channel: name at least one")]
     NoChannel,
+    #[error("`guard.digest` names the message {0:?}, and `messages` has no such text")]
+    Digest(Arc<str>),
+    #[error("a cap is about the channel {0:?}, and there is none of that name")]
+    CapChannel(Arc<str>),
+    #[error("a cap is about the topic {0:?}, and there is none of that name")]
+    CapTopic(Arc<str>),
+    #[error("the message {0:?} belongs to two topics")]
+    TwoTopics(Arc<str>),
 }
 
 impl Strategy {
@@ -130,8 +141,46 @@ impl Strategy {
             personaliser,
             contents,
             channels,
+            guard: Guard::default(),
             fields,
         })
+    }
+
+    /// Puts up guard rails.
+    ///
+    /// # Errors
+    ///
+    /// If a rail names what there is not.
+    pub fn guarded(mut self, guard: Guard) -> Result<Strategy, StrategyError> {
+        if let Some(digest) = &guard.digest
+            && !self.contents.contains_key(&digest.message)
+        {
+            return Err(StrategyError::Digest(digest.message.clone()));
+        }
+        for cap in &guard.caps {
+            if let Some(channel) = cap.channel.as_ref().filter(|c| self.channel(c).is_none()) {
+                return Err(StrategyError::CapChannel(channel.clone()));
+            }
+            let known = |name: &Arc<str>| guard.topics.iter().any(|topic| topic.name == *name);
+            if let Some(topic) = cap.topic.as_ref().filter(|topic| !known(topic)) {
+                return Err(StrategyError::CapTopic(topic.clone()));
+            }
+        }
+        for (at, topic) in guard.topics.iter().enumerate() {
+            let before = guard.topics.iter().take(at);
+            let twice = |key: &&Arc<str>| before.clone().any(|t| t.messages.contains(*key));
+            if let Some(key) = topic.messages.iter().find(twice) {
+                return Err(StrategyError::TwoTopics(key.clone()));
+            }
+        }
+        self.guard = guard;
+        Ok(self)
+    }
+
+    /// The guard rails.
+    #[must_use]
+    pub fn guard(&self) -> &Guard {
+        &self.guard
     }
 
     /// The event fields that some policy asks for; no other is ever read.
@@ -146,7 +195,7 @@ impl Strategy {
         let needs = self.parts.iter().flat_map(|part| &part.policy.setup().needs);
         let profile = needs.filter(|n| n.origin == Origin::Profile).map(|n| n.name.clone());
         let addresses = self.channels.iter().filter_map(|channel| channel.address.clone());
-        let own = [LOCALE, CHANNELS].map(Arc::from);
+        let own = [LOCALE, CHANNELS, ZONE].map(Arc::from);
         self.fields.iter().cloned().chain(profile).chain(addresses).chain(own).collect()
     }
 
@@ -186,26 +235,52 @@ impl Strategy {
         })
     }
 
-    /// The text of a message for a locale: the locale's own, that of its language, or the one for
-    /// everybody.
+    /// The text of a message for a locale: the locale's own, or that of the first wider one (of
+    /// `zh-Hant-TW` it is `zh-Hant`, then `zh`), or the one for everybody. Capitals do not matter.
     pub(super) fn text(&self, key: &str, locale: &str) -> Option<&Template> {
         let locales = self.contents.get(key)?;
-        let language = locale.split(['-', '_']).next().unwrap_or_default();
-        locales
-            .get(locale)
-            .or_else(|| locales.get(language))
-            .or_else(|| locales.get(""))
-            .or_else(|| locales.values().next())
+        let same = |tag: &str, wanted: &str| {
+            let plain = |c: char| if c == '_' { '-' } else { c.to_ascii_lowercase() };
+            tag.chars().map(plain).eq(wanted.chars().map(plain))
+        };
+        let mut wanted = locale;
+        while !wanted.is_empty() {
+            let found = locales.iter().find(|(tag, _)| same(tag, wanted));
+            if let Some((_, text)) = found {
+                return Some(text);
+            }
+            wanted = wanted.rfind(['-', '_']).and_then(|at| wanted.get(..at)).unwrap_or("");
+        }
+        locales.get("").or_else(|| locales.values().next())
     }
 
-    /// Whether a user with this profile can be reached on the channel; none if there is no such
-    /// channel.
-    pub(super) fn reaches(&self, channel: &str, profile: &Fields) -> Option<bool> {
-        let channel = self.channels.iter().find(|c| *c.name == *channel)?;
-        Some(available(channel, profile))
+    pub(super) fn channel(&self, name: &str) -> Option<&Channel> {
+        self.channels.iter().find(|channel| *channel.name == *name)
     }
-}
 
-pub(super) fn available(channel: &Channel, profile: &Fields) -> bool {
-    channel.address.as_ref().is_none_or(|field| profile.get(field).is_some())
+    /// The user's address on a channel, if the channel has a field for it and the user one in it.
+    pub(super) fn address(&self, channel: &str, state: &State) -> Option<Arc<str>> {
+        let field = self.channel(channel)?.address.as_ref()?;
+        let address: Arc<str> = match state.profile.get(field)? {
+            Value::Text(text) => text.clone(),
+            value => value.to_string().into(),
+        };
+        (!address.trim().is_empty()).then_some(address)
+    }
+
+    /// Whether the user has an address on the channel, if one is needed there.
+    pub(super) fn has_address(&self, channel: &str, state: &State) -> bool {
+        let needs = self.channel(channel).is_some_and(|channel| channel.address.is_some());
+        !needs || self.address(channel, state).is_some()
+    }
+
+    /// Whether a user can be reached on the channel, as far as is known.
+    pub(super) fn reaches(&self, channel: &str, state: &State) -> bool {
+        let Some(found) = self.channel(channel) else { return false };
+        if found.address.is_none() {
+            return true;
+        }
+        let address = self.address(channel, state);
+        address.is_some_and(|address| state.dead.get(channel) != Some(&address))
+    }
 }

@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::event::{Fields, Grade, Instant, Millis};
+use super::consent::Consent;
+use super::event::{Fields, Grade, Instant, Millis, Withheld};
 use super::policy::{Basis, Content, Fault, Importance, Question, Verdict};
+use super::state::Held;
 
 /// One decision about one user.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -132,6 +134,47 @@ pub enum Decision {
         tracking: Arc<str>,
         /// What it says.
         content: Content,
+        /// The address of what it says: a SHA-256 over it, in hexadecimal.
+        #[serde(default)]
+        digest: Arc<str>,
+    },
+    /// A message is kept back for now.
+    Held {
+        /// The message.
+        message: Arc<str>,
+        /// Until when.
+        until: Instant,
+        /// Why.
+        why: Held,
+    },
+    /// A message is one too many under a cap.
+    Capped {
+        /// The message.
+        message: Arc<str>,
+        /// Which of the strategy's caps, from 0.
+        cap: u32,
+    },
+    /// A message carries others that could wait.
+    Gathered {
+        /// The message.
+        message: Arc<str>,
+        /// The others.
+        items: Vec<Arc<str>>,
+    },
+    /// The user said whether they want messages.
+    Consented {
+        /// What they said.
+        #[serde(flatten)]
+        consent: Consent,
+    },
+    /// The host did not let an attempt out.
+    Withheld {
+        /// The message.
+        message: Arc<str>,
+        /// The channel.
+        channel: Arc<str>,
+        /// Why not.
+        why: Withheld,
     },
     /// Return data was found to be about an attempt.
     Evidence {
@@ -220,6 +263,12 @@ pub enum Skip {
     Fault,
     /// The number of pushes is used up.
     MostSends,
+    /// Nothing arrives at the user's address there.
+    DeadAddress,
+    /// The user does not want it there.
+    NotWanted,
+    /// The user has had as much there as a cap allows.
+    Capped,
 }
 
 /// Why no further step of a message is taken.
@@ -236,12 +285,22 @@ pub enum End {
     Unreceived,
     /// Not one attempt could be made.
     Unsent,
+    /// It would have gone out in quiet hours, and the strategy says to drop it then.
+    QuietHours,
+    /// It was one too many under a cap.
+    Capped,
+    /// A message that matters more took its place under a cap.
+    Outranked,
+    /// The user does not want it any more.
+    OptedOut,
+    /// Another message carries it.
+    Gathered,
 }
 
 impl End {
     /// Whether attempts that have not left yet are to stay.
     #[must_use]
     pub fn calls_off(self) -> bool {
-        matches!(self, End::Received | End::Converted | End::Left)
+        matches!(self, End::Received | End::Converted | End::Left | End::OptedOut)
     }
 }

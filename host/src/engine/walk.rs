@@ -208,6 +208,7 @@ impl<'a> Walk<'a> {
                     self.state.learn(name, value);
                 }
             }
+            What::Consent(word) => self.consents(word),
             What::Receipt(receipt) => self.receipt(&receipt),
         }
     }
@@ -311,7 +312,11 @@ impl<'a> Walk<'a> {
             return self.stall(&label);
         }
         let over = self.state.messages.iter().position(|message| message.due() == Some(due));
-        if let Some(message) = over {
+        let Some(message) = over else { return };
+        self.event = None;
+        if self.state.messages.get(message).is_some_and(super::Message::is_held) {
+            self.released(message);
+        } else {
             self.overdue(message);
         }
     }

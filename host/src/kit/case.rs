@@ -2,6 +2,7 @@
 //! of cases; a case is a sequence of events, receipts, questions and moves of the clock, with what is
 //! expected of each. Plain data, and the reading of it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -9,8 +10,9 @@ use serde_json::Value as Json;
 
 use super::ask::Ask;
 use super::when::{Span, When};
+use crate::engine::consent::Consent;
 use crate::engine::event::{Fields, Shows, What};
-use crate::strategy::{Channel, PolicyEntry, Texts, default_channels};
+use crate::strategy::{Channel, Guard, PolicyEntry, Texts, Topic, default_channels};
 
 /// A file of cases.
 #[derive(Debug, Deserialize)]
@@ -31,6 +33,12 @@ pub(crate) struct File {
     /// The tenant's texts.
     #[serde(default)]
     pub(crate) messages: Texts,
+    /// What messages are about, by name.
+    #[serde(default)]
+    pub(crate) topic: BTreeMap<String, Topic>,
+    /// What the host sees to, whatever the policies say.
+    #[serde(default)]
+    pub(crate) guard: Guard,
     /// The cases.
     pub(crate) case: Vec<Case>,
 }
@@ -87,6 +95,8 @@ pub(crate) struct Step {
     heartbeat: bool,
     /// What is known of them changed.
     profile: Option<Fields>,
+    /// They said whether they want messages.
+    consent: Option<Consent>,
     /// An attempt left a trace.
     pub(crate) receipt: Option<Evidence>,
     /// The policy is asked directly.
@@ -107,18 +117,20 @@ fn somebody() -> String {
 pub(crate) struct Evidence {
     /// The channel.
     pub(crate) channel: String,
-    /// What it shows: a grade, or `failed`.
+    /// What it shows: a grade, `failed`, or `gone` for an address at which nothing arrives.
     shows: String,
 }
 
 impl Evidence {
     /// What it shows.
     pub(crate) fn shows(&self) -> Result<Shows, String> {
-        if self.shows == "failed" {
-            return Ok(Shows::Failed);
+        match self.shows.as_str() {
+            "failed" => return Ok(Shows::Failed),
+            "gone" => return Ok(Shows::Gone),
+            _ => {}
         }
         let grade = serde_json::from_value(Json::String(self.shows.clone()));
-        grade.map(Shows::Grade).map_err(|error| format!("receipt: {error}, or `failed`"))
+        grade.map(Shows::Grade).map_err(|error| format!("receipt: {error}, or `failed`, or `gone`"))
     }
 }
 
@@ -153,6 +165,9 @@ impl Step {
         if let Some(fields) = &self.profile {
             return Some(What::Profile { fields: fields.clone() });
         }
+        if let Some(word) = &self.consent {
+            return Some(What::Consent(word.clone()));
+        }
         if self.hidden {
             return Some(What::Hidden);
         }
@@ -171,6 +186,7 @@ impl Step {
             self.event.is_some(),
             self.page.is_some(),
             self.profile.is_some(),
+            self.consent.is_some(),
             self.hidden,
             self.heartbeat,
             self.receipt.is_some(),

@@ -8,6 +8,7 @@ use toml_edit::{ArrayOfTables, DocumentMut, InlineTable, Item, Table, Value};
 
 use super::bless;
 use super::when;
+use crate::engine::consent::Consent;
 use crate::engine::event::{Event, Fields, Instant, What};
 use crate::strategy::{Document, PolicyEntry};
 
@@ -69,6 +70,7 @@ pub(crate) fn write(recorded: &Recorded<'_>) -> Result<String, String> {
             What::Hidden => step.insert("hidden", true.into()),
             What::Heartbeat => step.insert("heartbeat", true.into()),
             What::Profile { fields } => step.insert("profile", item(fields)),
+            What::Consent(word) => step.insert("consent", said(word)),
             // A receipt names an attempt of the past, of which there is none here.
             What::Receipt(_) => continue,
         };
@@ -80,6 +82,18 @@ pub(crate) fn write(recorded: &Recorded<'_>) -> Result<String, String> {
     case.insert("step", Item::ArrayOfTables(steps));
     push(&mut file, "case", Item::Table(case));
     Ok(file.to_string())
+}
+
+/// What the user has said about being messaged.
+fn said(word: &Consent) -> Item {
+    let mut table = InlineTable::new();
+    for (name, value) in [("topic", &word.topic), ("channel", &word.channel)] {
+        if let Some(value) = value {
+            table.insert(name, (&**value).into());
+        }
+    }
+    table.insert("allowed", word.allowed.into());
+    toml_edit::value(table)
 }
 
 /// A step with its moment: the first says when, the others how long after.

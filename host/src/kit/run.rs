@@ -181,7 +181,9 @@ impl<'a> Life<'a> {
             let contents = strategy::contents(&file.messages);
             let channels = strategy::channels(&file.channel);
             let key = TrackingKey::new(b"case");
+            let rails = file.guard.read(&file.topic)?;
             Strategy::new("case", key, parts, contents, channels)
+                .and_then(|strategy| strategy.guarded(rails))
                 .map(Engine::new)
                 .map_err(|error| format!("{error}; name further policies under [[with]]"))
         };

@@ -9,13 +9,15 @@ use serde::Serialize;
 use super::core::Core;
 use super::lane::{Input, Lane, lock};
 use super::memory::{Known, Memory};
+use super::send::{Settlement, TAKEN, address_key};
 use super::ticket::{Failed, Ticket};
 use super::who::{name, names};
-use crate::channel::Outcome;
 use crate::engine::event::{Event, Grade, Instant, Receipt, Shows, What};
 use crate::engine::{Advance, Decision, Engine, HostFailure, Outgoing, Record, State, Turn};
 use crate::ingest::live::Deed;
-use crate::store::{Attempt, Chunk, Image, Letter, ReceiptRow, Seq, Settled, StoreError, UserKey};
+use crate::store::{
+    Attempt, Chunk, Image, Letter, ReceiptRow, Seq, Settled, StoreError, Suppression, UserKey,
+};
 
 /// The channel whose messages are found in the app.
 pub(super) const APP: &str = "app";
@@ -55,11 +57,22 @@ struct Doings {
     history: Vec<Event>,
     /// Who has turned out to be this user, with the latest chunk about them.
     absorbed: Vec<(Arc<str>, u64)>,
+    /// Nothing is to be left of the user.
+    erase: bool,
 }
 
 impl Doings {
     fn is_nothing(&self) -> bool {
         self.live.is_empty() && self.history.is_empty() && self.absorbed.is_empty()
+    }
+
+    /// Only evidence came in, which makes nobody a user.
+    fn is_evidence(&self) -> bool {
+        let evidence = |event: &Event| matches!(event.what, What::Receipt(_));
+        !self.live.is_empty()
+            && self.live.iter().all(evidence)
+            && self.history.is_empty()
+            && self.absorbed.is_empty()
     }
 }
 
@@ -162,6 +175,15 @@ impl<'a> Batch<'a> {
         let mut turns = std::mem::take(&mut self.turns);
         turns.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
         let mut states = self.states(memory, &mut turns).map_err(store)?;
+        let nobody = State::default();
+        // What was erased does not come back with the evidence of what was under way then.
+        let keep: Vec<bool> = (turns.iter().zip(&states))
+            .map(|((_, doings), known)| !doings.is_evidence() || known.state != nobody)
+            .collect();
+        let mut kept = keep.iter();
+        turns.retain(|_| kept.next().copied().unwrap_or(true));
+        let mut kept = keep.iter();
+        states.retain(|_| kept.next().copied().unwrap_or(true));
         let live = self.then.lane.live();
         self.then.release = live.as_ref().map(|live| live.number);
         let lasts: Vec<Seq> = states.iter().map(|known| known.last).collect();
@@ -177,6 +199,10 @@ impl<'a> Batch<'a> {
         for (at, (advance, (_, doings))) in advances.into_iter().zip(&turns).enumerate() {
             let last = lasts.get(at).copied().unwrap_or_default();
             let before = before.get(at).and_then(Option::as_ref);
+            if doings.erase {
+                self.forget(memory, advance.user);
+                continue;
+            }
             let told = !advance.trace.is_empty() || before != Some(&advance.state);
             self.keep(memory, advance, doings, last, told).map_err(Failed::Unavailable)?;
         }
@@ -186,17 +212,17 @@ impl<'a> Batch<'a> {
     /// Remembers what an input means to those who wait for it.
     fn note(&mut self, input: &Input) {
         match input {
-            Input::Item { ticket, .. } | Input::Receipt { ticket, .. } => {
-                match self.then.tickets.last_mut() {
-                    Some((last, inputs)) if last.is(ticket) => *inputs += 1,
-                    _ => self.then.tickets.push((ticket.clone(), 1)),
-                }
-            }
+            Input::Item { ticket, .. }
+            | Input::Receipt { ticket, .. }
+            | Input::Erase { ticket, .. } => match self.then.tickets.last_mut() {
+                Some((last, inputs)) if last.is(ticket) => *inputs += 1,
+                _ => self.then.tickets.push((ticket.clone(), 1)),
+            },
             Input::Wake { user } => self.then.woken.push(user.clone()),
-            Input::Settled { attempt, outcome } => self
-                .then
-                .settled
-                .push(Input::Settled { attempt: attempt.clone(), outcome: *outcome }),
+            Input::Settled { attempt, settlement } => {
+                let (attempt, settlement) = (attempt.clone(), settlement.clone());
+                self.then.settled.push(Input::Settled { attempt, settlement });
+            }
         }
     }
 
@@ -229,29 +255,44 @@ impl<'a> Batch<'a> {
             Input::Wake { user } => {
                 let _ = self.doings(owner(&user));
             }
-            Input::Settled { attempt, outcome } => {
-                let attempt = attempt.attempt;
-                let user = owner(&attempt.user);
-                let (word, shows) = match outcome {
-                    Outcome::Accepted => ("accepted", Shows::Grade(Grade::Accepted)),
-                    Outcome::Failed => ("failed", Shows::Failed),
-                };
-                self.chunk.outcomes.push(Settled {
-                    tracking: attempt.tracking.clone(),
-                    at: now,
-                    outcome: word.into(),
-                });
-                if outcome == Outcome::Accepted && &*attempt.channel == APP {
-                    self.chunk.letters.push(Letter {
-                        user: user.clone(),
-                        tracking: attempt.tracking.clone(),
-                        at: now,
-                        content: attempt.content,
-                    });
+            Input::Settled { attempt, settlement } => {
+                self.settled(memory, attempt.attempt, &settlement);
+            }
+            Input::Erase { user, .. } => {
+                if let Some(doings) = self.doings(owner(&user)) {
+                    doings.erase = true;
                 }
-                self.receipt(&user, attempt.tracking, shows, now);
             }
         }
+    }
+
+    fn settled(&mut self, memory: &Memory, attempt: Attempt, settlement: &Settlement) {
+        let (now, user) = (self.now, memory.owner(&attempt.user));
+        let shows = settlement.shows;
+        self.chunk.outcomes.push(Settled {
+            tracking: attempt.tracking.clone(),
+            at: now,
+            outcome: settlement.word().into(),
+            reason: settlement.reason.clone(),
+            reference: settlement.reference.clone(),
+        });
+        if let (Shows::Gone, Some(address)) = (shows, &attempt.address) {
+            self.chunk.suppressed.push(Suppression {
+                channel: attempt.channel.clone(),
+                address: address.clone(),
+                reason: settlement.reason.clone().unwrap_or_else(|| "gone".into()),
+                at: now,
+            });
+        }
+        if shows == TAKEN && &*attempt.channel == APP {
+            self.chunk.letters.push(Letter {
+                user: user.clone(),
+                tracking: attempt.tracking.clone(),
+                at: now,
+                content: attempt.content,
+            });
+        }
+        self.receipt(&user, attempt.tracking, shows, now);
     }
 
     fn receipt(&mut self, user: &Arc<str>, tracking: Arc<str>, shows: Shows, now: Instant) {
@@ -385,6 +426,14 @@ impl<'a> Batch<'a> {
         Ok(advances)
     }
 
+    /// Leaves nothing of a user but what is in the log, which is redacted afterwards.
+    fn forget(&mut self, memory: &mut Memory, user: Arc<str>) {
+        let _ = memory.states.take(&user);
+        let last = self.chunk.seq;
+        self.chunk.images.push(Image { user: user.clone(), last, due: None, state: None });
+        self.chunk.erased.push(user);
+    }
+
     /// Makes rows of what came of a user's turn, and keeps their state in mind.
     fn keep(
         &mut self,
@@ -431,6 +480,8 @@ impl<'a> Batch<'a> {
                 send_key: outgoing.send_key,
                 message: outgoing.message,
                 user: outgoing.user,
+                due: outgoing.at,
+                address: outgoing.address.map(|address| address_key(&outgoing.channel, &address)),
                 channel: outgoing.channel,
                 at: outgoing.at,
                 content: content.into(),
@@ -465,6 +516,8 @@ fn offline(turns: &[(Arc<str>, Doings)], states: Vec<Known>) -> Vec<Advance> {
 pub(super) fn word(shows: Shows) -> &'static str {
     match shows {
         Shows::Failed => "failed",
+        Shows::Gone => "gone",
+        Shows::Withheld(why) => why.word(),
         Shows::Grade(Grade::Accepted) => "accepted",
         Shows::Grade(Grade::Delivered) => "delivered",
         Shows::Grade(Grade::MachineOpened) => "machine-opened",

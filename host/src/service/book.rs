@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::Error;
+use super::channels::ChannelRecord;
 use super::core::{Core, stored};
 use super::keys::StoredKey;
 use super::words::{PolicyInfo, ReleaseStatus};
@@ -19,6 +20,7 @@ pub(super) const TENANT: &str = "tenant";
 pub(super) const KEY: &str = "key";
 pub(super) const POLICY: &str = "policy";
 pub(super) const RELEASE: &str = "release";
+pub(super) const CHANNEL: &str = "channel";
 
 /// A tenant, as it is kept.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -35,6 +37,9 @@ pub(super) struct TenantRecord {
     /// All users' deadlines are to be found anew, as the rules have changed.
     #[serde(default)]
     pub(super) retime: bool,
+    /// Attempts that may be accepted within a day.
+    #[serde(default)]
+    pub(super) daily_quota: Option<u64>,
 }
 
 /// A release, as it is kept.
@@ -66,6 +71,7 @@ pub(super) struct Account {
     pub(super) keys: BTreeMap<String, StoredKey>,
     pub(super) policies: BTreeMap<String, PolicyInfo>,
     pub(super) releases: BTreeMap<u64, ReleaseRecord>,
+    pub(super) channels: BTreeMap<String, ChannelRecord>,
 }
 
 impl Account {
@@ -156,6 +162,7 @@ impl Book {
                             keys: BTreeMap::new(),
                             policies: BTreeMap::new(),
                             releases: BTreeMap::new(),
+                            channels: BTreeMap::new(),
                         };
                         self.accounts.insert(tenant.name, account);
                     }
@@ -185,6 +192,12 @@ impl Book {
                     account.releases.insert(release.number, release);
                 }
             }
+            CHANNEL => {
+                let channel: ChannelRecord = read(record)?;
+                if let Some(account) = self.by_number(record.tenant) {
+                    account.channels.insert(channel.name.clone(), channel);
+                }
+            }
             // A later version may know more.
             other => tracing::warn!("a control record of an unknown kind: {other}"),
         }
@@ -210,6 +223,11 @@ impl Book {
             POLICY => {
                 if let Some(account) = self.by_number(tenant) {
                     account.policies.remove(id);
+                }
+            }
+            CHANNEL => {
+                if let Some(account) = self.by_number(tenant) {
+                    account.channels.remove(id);
                 }
             }
             RELEASE => {

@@ -6,18 +6,24 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::book::Book;
+use super::channels::Open;
 use super::lane::{Bounds, Input, Lane, lock};
 use super::memory::Memory;
 use super::meter::Meter;
 use super::rate::Bucket;
 use super::retime::Retiming;
-use super::run::Bell;
+use super::run::{Alarm, Bell};
+use super::seal::Sealer;
+use super::send::Quotas;
 use super::streams::Streams;
 use super::window::Window;
 use super::{Error, TenantName};
 use crate::channel::Channels;
+use crate::channel::wire::{self, Wire};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::deliver::pace::Limits;
+use crate::deliver::{self, Dispatcher};
 use crate::engine::event::Instant;
 use crate::sandbox::Sandbox;
 use crate::store::{Due, Recovered, Seq, Store, StoreError, TenantId};
@@ -27,6 +33,9 @@ pub(super) const MOST_WAKES: usize = 4_000;
 
 /// Timers that are looked at in one go.
 const PAGE: usize = 1_000;
+
+/// Bytes that are read of a provider's answer.
+const ANSWER_BYTES: usize = 64 << 10;
 
 /// Pages that are looked at before what was found is worked on.
 const MOST_PAGES: usize = 50;
@@ -42,6 +51,8 @@ pub(super) struct Core {
     pub(super) streams: Arc<Streams>,
     /// Rings when there is something to be evaluated.
     pub(super) bell: Bell,
+    /// Rings when a timer is set for soon.
+    pub(super) alarm: Alarm,
     pub(super) book: RwLock<Book>,
     /// Held while the control data changes.
     pub(super) changing: Mutex<()>,
@@ -60,6 +71,16 @@ pub(super) struct Core {
     evaluating: AtomicUsize,
     /// What keeps it from storing anything.
     trouble: Mutex<Option<String>>,
+    /// Decides what goes out now.
+    pub(super) dispatcher: Mutex<Dispatcher>,
+    /// Tenants' channels at work.
+    pub(super) open_channels: Open,
+    /// What goes out over HTTP and SMTP.
+    pub(super) wire: Wire,
+    /// Keeps tenants' secrets.
+    pub(super) sealer: Sealer,
+    /// Attempts of today, of tenants that have a quota.
+    pub(super) quotas: Mutex<Quotas>,
 }
 
 /// What a core is made of.
@@ -84,10 +105,25 @@ impl Core {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             threads => threads,
         };
+        let delivery = &config.delivery;
+        let dispatcher = Dispatcher::new(deliver::Settings {
+            overall: delivery.concurrency,
+            per_tenant: delivery.per_tenant,
+            limits: Limits { rate: None, at_once: delivery.per_channel },
+            ..deliver::Settings::default()
+        });
+        let wire = Wire::new(wire::Limits {
+            allow: delivery.allow_networks.clone(),
+            timeout: delivery.timeout,
+            answer_bytes: ANSWER_BYTES,
+        })
+        .map_err(|error| Error::invalid(format!("delivery.allow_networks: {error}")))?;
+        let sealer = Sealer::open(&config.secrets.key_file)?;
         let core = Core {
             meter: Meter::default(),
             streams: Arc::new(Streams::new(config.inbox.most_streams)),
             bell: Bell::default(),
+            alarm: Alarm::default(),
             store,
             clock,
             sandbox,
@@ -105,6 +141,11 @@ impl Core {
             processors,
             evaluating: AtomicUsize::new(0),
             trouble: Mutex::new(None),
+            dispatcher: Mutex::new(dispatcher),
+            open_channels: Open::default(),
+            wire,
+            sealer,
+            quotas: Mutex::default(),
         };
         core.take_up(recovered);
         Ok(core)
@@ -118,7 +159,17 @@ impl Core {
             let lane = self.open_lane(tenant.number, &TenantName::known(&tenant.name));
             lock(&lane.queue).suspended = tenant.suspended;
         }
+        let accounts: Vec<_> = self.read_book(|book| book.tenants().cloned().collect());
+        for account in accounts {
+            let records: Vec<_> = account.channels.into_values().collect();
+            self.limit_channels(account.record.number, &records);
+        }
         let lanes = self.lanes_by_id();
+        for (tenant, _, head) in recovered.heads {
+            if let Some(lane) = lanes.get(&tenant) {
+                *lock(&lane.head) = head;
+            }
+        }
         for (tenant, at, id) in recovered.ids {
             if let Some(lane) = lanes.get(&tenant) {
                 lock(&lane.memory).window.insert(id, at);

@@ -1,13 +1,17 @@
 //! Evaluated batches become durable: whatever is ready goes into one commit. Only then does anybody hear
 //! of it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::batch::{Evaluated, Then};
+use super::chain;
 use super::core::Core;
+use super::lane::lock;
 use super::ticket::Failed;
-use crate::store::{Chunk, Commit, MessageId, StoreError};
+use crate::engine::event::Instant;
+use crate::store::{Chunk, Commit, MessageId, StoreError, TenantId};
 
 /// Makes batches durable, all as one, and tells everybody who waits for them.
 pub(super) fn commit(core: &Core, ready: Vec<Evaluated>) {
@@ -20,9 +24,16 @@ pub(super) fn commit(core: &Core, ready: Vec<Evaluated>) {
     if group.is_empty() {
         return;
     }
+    let mut heads: BTreeMap<TenantId, [u8; 32]> = BTreeMap::new();
     let (chunks, after): (Vec<Chunk>, Vec<(Then, Told)>) = group
         .into_iter()
-        .map(|batch| {
+        .map(|mut batch| {
+            let lane = &batch.then.lane;
+            let head = heads.entry(lane.id).or_insert_with(|| *lock(&lane.head));
+            batch.chunk.chain = chain::link(*head, &batch.chunk);
+            if let Some(link) = batch.chunk.chain {
+                *head = link.head;
+            }
             let told = Told::of(&batch.chunk);
             (batch.chunk, (batch.then, told))
         })
@@ -48,6 +59,9 @@ pub(super) fn commit(core: &Core, ready: Vec<Evaluated>) {
         Ok(()) => {
             core.set_trouble(None);
             for (then, told) in after {
+                if let Some(head) = heads.get(&then.lane.id) {
+                    *lock(&then.lane.head) = *head;
+                }
                 durable(core, then, &told);
             }
         }
@@ -70,6 +84,8 @@ struct Told {
     events: u64,
     attempts: u64,
     letters: Vec<Arc<str>>,
+    /// The first timer that it sets.
+    due: Option<Instant>,
 }
 
 impl Told {
@@ -79,6 +95,7 @@ impl Told {
             events: u64::from(chunk.events),
             attempts: chunk.outbox.len() as u64,
             letters: chunk.letters.iter().map(|letter| letter.user.clone()).collect(),
+            due: chunk.images.iter().filter_map(|image| image.due).min(),
         }
     }
 }
@@ -91,6 +108,9 @@ fn durable(core: &Core, then: Then, told: &Told) {
     core.meter.stored(told.events, then.duplicates, told.attempts);
     for user in &told.letters {
         core.streams.put(then.lane.id, user);
+    }
+    if let Some(due) = told.due {
+        core.alarm.set(due, core.clock.now());
     }
     if told.attempts > 0 {
         core.streams.outbox.notify_one();

@@ -10,8 +10,8 @@ use super::TenantName;
 use super::memory::Memory;
 use super::rate::Bucket;
 use super::release::Live;
+use super::send::Settlement;
 use super::ticket::Ticket;
-use crate::channel::Outcome;
 use crate::engine::event::{Instant, Millis, Shows};
 use crate::ingest::live::Item;
 use crate::store::{Leased, MessageId, TenantId};
@@ -68,8 +68,16 @@ pub(super) enum Input {
     Settled {
         /// The attempt.
         attempt: Leased,
-        /// What became of it.
-        outcome: Outcome,
+        /// How it ended.
+        settlement: Settlement,
+    },
+    /// Nothing is to be left of a user.
+    #[allow(dead_code, reason = "who asks for it comes next")]
+    Erase {
+        /// The user.
+        user: Arc<str>,
+        /// Who waits for it.
+        ticket: Ticket,
     },
 }
 
@@ -98,6 +106,8 @@ pub(super) struct Lane {
     live: RwLock<Option<Arc<Live>>>,
     /// Rises when a batch was not stored: those that were decided upon it are not, either.
     epoch: AtomicU64,
+    /// The head of the tenant's chain of hashes, as far as it is stored.
+    pub(super) head: Mutex<[u8; 32]>,
     /// Message ids of batches that were not stored, to be taken back before the next evaluation.
     undone: Mutex<Option<Vec<MessageId>>>,
 }
@@ -164,6 +174,7 @@ impl Lane {
             memory: Mutex::new(memory),
             live: RwLock::new(None),
             epoch: AtomicU64::new(0),
+            head: Mutex::new([0; 32]),
             undone: Mutex::new(None),
         }
     }

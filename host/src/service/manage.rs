@@ -49,7 +49,7 @@ impl Service {
     ///
     /// If there is none of that name.
     pub async fn change_tenant(&self, name: &str, change: TenantChange) -> Result<Tenant, Error> {
-        blocking!(self, name = TenantName::known(name); core => core.suspend(&name, change.suspended))
+        blocking!(self, name = TenantName::known(name); core => core.change_tenant(&name, &change))
     }
 
     /// Removes a tenant with everything that is its.

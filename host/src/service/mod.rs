@@ -20,6 +20,8 @@ macro_rules! blocking {
 
 mod batch;
 mod book;
+mod chain;
+mod channels;
 mod core;
 mod error;
 mod faults;
@@ -32,9 +34,11 @@ mod meter;
 mod person;
 mod policies;
 mod rate;
+mod reach;
 mod release;
 mod retime;
 mod run;
+mod seal;
 mod send;
 #[cfg(test)]
 pub(crate) mod simulate;
@@ -44,6 +48,7 @@ mod tenants;
 mod tests;
 mod ticket;
 mod token;
+mod track;
 mod users;
 mod who;
 mod window;
@@ -55,8 +60,11 @@ use std::time::Duration;
 
 use self::core::{Core, Parts};
 pub use self::error::Error;
+pub use self::person::WantedAttempts;
+pub use self::reach::{Followed, Report};
 pub use self::run::Running;
 pub use self::streams::Subscription;
+pub use self::track::is_machine;
 use crate::channel::{Channel, Channels, Log};
 use crate::clock::{Clock, System};
 use crate::config::Config;
@@ -194,6 +202,15 @@ impl fmt::Debug for Builder {
 }
 
 impl Service {
+    /// A new key to keep tenants' secrets with, as a line of the file that `secrets.key_file` names.
+    ///
+    /// # Errors
+    ///
+    /// If the system has no randomness.
+    pub fn new_secrets_key() -> Result<String, Error> {
+        seal::Sealer::new_key()
+    }
+
     /// An admin key, if there is none so far. It is never shown again.
     ///
     /// # Errors

@@ -4,8 +4,21 @@
 use std::sync::Arc;
 
 use super::ticket::Ticket;
+use crate::store::Which;
+
 use super::words::{AttemptInfo, LetterInfo, NewReceipt, Page, UserInfo, UserToken};
 use super::{Device, Error, Service, Subscription, TenantName, release};
+
+/// Which attempts are wanted: those that agree with all that is named.
+#[derive(Clone, Debug, Default)]
+pub struct WantedAttempts {
+    /// Of this user.
+    pub user: Option<String>,
+    /// That ended so.
+    pub outcome: Option<String>,
+    /// Of this message.
+    pub message: Option<String>,
+}
 
 impl Service {
     /// Takes evidence about attempts, all or none.
@@ -27,7 +40,7 @@ impl Service {
         self.wait(answer).await
     }
 
-    /// A tenant's attempts, newest first.
+    /// A tenant's attempts, newest first: those that agree with all that is named.
     ///
     /// # Errors
     ///
@@ -35,12 +48,28 @@ impl Service {
     pub async fn attempts(
         &self,
         tenant: &TenantName,
-        user: Option<String>,
+        wanted: WantedAttempts,
         after: Option<String>,
         limit: usize,
     ) -> Result<Page<AttemptInfo>, Error> {
-        blocking!(self, tenant = tenant.clone();
-            core => core.attempts(&tenant, user.as_deref(), after.as_deref(), limit))
+        blocking!(self, tenant = tenant.clone(); core => {
+            let which = Which {
+                user: wanted.user.as_deref(),
+                outcome: wanted.outcome.as_deref(),
+                message: wanted.message.as_deref(),
+            };
+            core.attempts(&tenant, which, after.as_deref(), limit)
+        })
+    }
+
+    /// Lets an attempt that failed, or was refused, go out again. Its guard rails are asked again.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such attempt, or it is not such a one.
+    pub async fn resend(&self, tenant: &TenantName, tracking: &str) -> Result<AttemptInfo, Error> {
+        blocking!(self, tenant = tenant.clone(), tracking = tracking.to_owned();
+            core => core.resend(&tenant, &tracking))
     }
 
     /// What is known of a user, with the latest `turns` of them.

@@ -67,8 +67,8 @@ impl Core {
     /// Checks a strategy and keeps it as a release.
     pub(super) fn propose(&self, tenant: &TenantName, text: &str) -> Result<ReleaseInfo, Error> {
         let document = strategy::document(text).map_err(Error::invalid)?;
-        self.check_channels(&document)?;
         let account = self.account(tenant)?;
+        self.check_channels(&account, &document)?;
         let proposal = pin(&account, document)?;
         let bring = |(digest, bytes): &(String, Vec<u8>)| Change::PutBlob {
             name: component(digest),
@@ -119,8 +119,9 @@ impl Core {
         Ok(info(&record, live.uses()))
     }
 
-    fn check_channels(&self, document: &Document) -> Result<(), Error> {
-        let known: Vec<&str> = [APP].into_iter().chain(self.channels.names()).collect();
+    fn check_channels(&self, account: &Account, document: &Document) -> Result<(), Error> {
+        let own = account.channels.keys().map(String::as_str);
+        let known: Vec<&str> = [APP].into_iter().chain(self.channels.names()).chain(own).collect();
         let channels = document.channel.iter().enumerate();
         let unknown = channels.filter(|(_, channel)| !known.contains(&channel.name.as_str()));
         let issue = |(at, channel): (usize, &strategy::Channel)| Issue {
@@ -174,6 +175,7 @@ impl Core {
             label: label.clone(),
             policy: policy.clone(),
         };
+        let rails = document.guard.read(&document.topic).map_err(Error::invalid)?;
         let strategy = Strategy::new(
             &tenant.name,
             TrackingKey::new(tenant.secret.as_bytes()),
@@ -181,6 +183,7 @@ impl Core {
             strategy::contents(&document.messages),
             strategy::channels(&document.channel),
         )
+        .and_then(|strategy| strategy.guarded(rails))
         .map_err(|error| Error::invalid(error.to_string()))?;
         let (number, engine) = (release.number, Engine::new(strategy).live());
         let (faults, going) = (Mutex::default(), AtomicBool::new(false));

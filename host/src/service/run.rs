@@ -1,7 +1,7 @@
 //! The threads of the service: those that evaluate, the one that commits, the one that looks at timers,
 //! one for chores; and the task that sends. All work is `core`'s.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -12,8 +12,10 @@ use tokio::task::JoinSet;
 use super::batch::{self, Evaluated};
 use super::core::Core;
 use super::lane::lock;
+use super::send::Made;
 use super::{Error, Service, group, millis};
-use crate::store::{Leased, Retention};
+use crate::engine::event::{Instant as Moment, Millis};
+use crate::store::Retention;
 
 /// Batches that may wait for the commit.
 const MOST_READY: usize = 64;
@@ -21,8 +23,11 @@ const MOST_READY: usize = 64;
 /// Events that one commit takes together, about.
 const MOST_GROUPED: usize = 8_192;
 
-/// How often timers are looked at.
+/// How often timers are looked at, if none is set for earlier.
 const TICK: Duration = Duration::from_millis(100);
+
+/// However many timers are set for soon, they are not looked at more often than this.
+const BREATH: Duration = Duration::from_millis(1);
 
 /// How often the outbox is looked at, if nobody rings.
 const LOOK: Duration = Duration::from_millis(500);
@@ -53,6 +58,39 @@ impl Bell {
         let rung = lock(&self.rung);
         let waited = self.heard.wait_timeout_while(rung, most, |rung| *rung == since);
         drop(waited.unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// Wakes whoever looks at timers in time for one that is set for soon.
+#[derive(Debug)]
+pub(super) struct Alarm {
+    bell: Bell,
+    /// The first moment that was set since timers were looked at.
+    soonest: AtomicI64,
+}
+
+impl Default for Alarm {
+    fn default() -> Alarm {
+        Alarm { bell: Bell::default(), soonest: AtomicI64::new(i64::MAX) }
+    }
+}
+
+impl Alarm {
+    /// A timer is set.
+    pub(super) fn set(&self, due: Moment, now: Moment) {
+        let tick = Millis(u64::try_from(TICK.as_millis()).unwrap_or(u64::MAX));
+        if due < now.plus(tick) && self.soonest.fetch_min(due.0, Ordering::SeqCst) > due.0 {
+            self.bell.ring();
+        }
+    }
+
+    /// Waits until the first moment that is set, but no longer than usual.
+    fn wait(&self, rung: u64, now: Moment) {
+        let due = Moment(self.soonest.load(Ordering::SeqCst));
+        let early = Duration::from_millis(due.since(now).0).min(TICK);
+        if !early.is_zero() {
+            self.bell.wait(rung, early);
+        }
     }
 }
 
@@ -178,6 +216,8 @@ fn commit(core: &Core, take: &Receiver<Evaluated>) {
 
 fn timers(core: &Core, over: &AtomicBool) {
     while !over.load(Ordering::SeqCst) {
+        let rung = core.alarm.bell.rung();
+        core.alarm.soonest.store(i64::MAX, Ordering::SeqCst);
         match core.fire() {
             Ok(0) => {}
             Ok(_) => core.bell.ring(),
@@ -187,7 +227,8 @@ fn timers(core: &Core, over: &AtomicBool) {
         if core.trouble().is_some() {
             core.probe();
         }
-        std::thread::sleep(TICK);
+        std::thread::sleep(BREATH);
+        core.alarm.wait(rung, core.clock.now());
     }
 }
 
@@ -220,39 +261,68 @@ fn chores(core: &Core, over: &AtomicBool) {
 }
 
 async fn send(core: Arc<Core>, over: Arc<AtomicBool>) {
+    let mut under_way = JoinSet::new();
     while !over.load(Ordering::SeqCst) && !core.is_stopping() {
+        finish(&core, &mut under_way).await;
         let of = Arc::clone(&core);
-        let leased = tokio::task::spawn_blocking(move || of.lease()).await;
-        let leased: Vec<Leased> = match leased {
-            Ok(Ok(leased)) => leased,
-            Ok(Err(error)) => {
-                tracing::error!("the outbox cannot be read: {error}");
-                Vec::new()
+        let Ok(round) = tokio::task::spawn_blocking(move || of.round()).await else { return };
+        let (ready, next) = round.unwrap_or_else(|error| {
+            tracing::error!("the outbox cannot be read: {error}");
+            (Vec::new(), None)
+        });
+        if !ready.is_empty() {
+            for ready in ready {
+                let core = Arc::clone(&core);
+                under_way.spawn(async move { core.attempt(ready).await });
             }
-            Err(_) => return,
-        };
-        let any = !leased.is_empty();
-        let mut under_way = JoinSet::new();
-        for attempt in leased {
-            let core = Arc::clone(&core);
-            under_way.spawn(async move { core.attempt(attempt).await });
+            continue;
         }
-        while under_way.join_next().await.is_some() {}
-        if any {
-            core.bell.ring();
-        } else {
-            let _ = tokio::time::timeout(LOOK, core.streams.outbox.notified()).await;
+        let now = core.clock.now();
+        let wait = next.map_or(LOOK, |next| Duration::from_millis(next.since(now).0.max(1)));
+        tokio::select! {
+            Some(made) = under_way.join_next() => finished(&core, made, &mut under_way).await,
+            () = core.streams.outbox.notified() => {}
+            () = tokio::time::sleep(wait.min(LOOK)) => {}
         }
     }
+    while let Some(made) = under_way.join_next().await {
+        finished(&core, made, &mut under_way).await;
+    }
+}
+
+type UnderWay = JoinSet<Made>;
+
+/// Settles whatever has been made by now.
+async fn finish(core: &Arc<Core>, under_way: &mut UnderWay) {
+    if let Some(made) = under_way.try_join_next() {
+        finished(core, made, under_way).await;
+    }
+}
+
+/// Settles what has been made, with all else that has.
+async fn finished(
+    core: &Arc<Core>,
+    first: Result<Made, tokio::task::JoinError>,
+    under_way: &mut UnderWay,
+) {
+    let mut made: Vec<Made> = first.into_iter().collect();
+    while let Some(next) = under_way.try_join_next() {
+        made.extend(next);
+    }
+    let of = Arc::clone(core);
+    match tokio::task::spawn_blocking(move || of.settle(made)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!("later tries cannot be noted: {error}"),
+        Err(error) => tracing::error!("a task ended: {error}"),
+    }
+    core.bell.ring();
 }
 
 impl Core {
     /// Removes what is older than it has to be kept; true if there may be more.
     pub(super) fn prune(&self) -> Result<bool, Error> {
         let (now, store) = (self.clock.now(), &self.config.store);
-        let before = |span: Duration| {
-            crate::engine::event::Instant(now.0.saturating_sub_unsigned(millis(span).0))
-        };
+        let before = |span: Duration| Moment(now.0.saturating_sub_unsigned(millis(span).0));
         let retention = Retention {
             log_before: before(store.log_retention),
             messages_before: before(store.message_retention),

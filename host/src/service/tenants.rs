@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::book::{GREATEST, KEY, POLICY, RELEASE, SERVICE, TENANT, TenantRecord, put, remove};
+use super::book::{
+    CHANNEL, GREATEST, KEY, POLICY, RELEASE, SERVICE, TENANT, TenantRecord, put, remove,
+};
 use super::core::{Core, stored};
 use super::keys::{Key, KeyError, Presented, StoredKey};
 use super::lane::{Input, Lane, lock};
 use super::release::no_tenant;
 use super::ticket::Failed;
-use super::words::{CreatedKey, KeyInfo, KeyScope, NewKey, NewTenant, Tenant};
+use super::words::{CreatedKey, KeyInfo, KeyScope, NewKey, NewTenant, Tenant, TenantChange};
 use super::{Caller, Error, TenantName};
 use crate::store::Change;
 
@@ -74,6 +76,7 @@ impl Core {
             secret: secret()?,
             leaving: false,
             retime: false,
+            daily_quota: None,
         };
         self.change(&[
             put(GREATEST, SERVICE, GREATEST, &number.0)?,
@@ -83,13 +86,20 @@ impl Core {
         Ok(told(&record))
     }
 
-    /// Suspends a tenant or takes it up again.
-    pub(super) fn suspend(&self, tenant: &TenantName, suspended: bool) -> Result<Tenant, Error> {
+    /// Suspends a tenant or takes it up again, and sets what it may send.
+    pub(super) fn change_tenant(
+        &self,
+        tenant: &TenantName,
+        change: &TenantChange,
+    ) -> Result<Tenant, Error> {
         let _changing = lock(&self.changing);
         let record = self.account(tenant)?.record;
+        let suspended = change.suspended.unwrap_or(record.suspended);
+        let quota = change.daily_quota.map(|most| Some(most).filter(|most| *most > 0));
+        let daily_quota = quota.unwrap_or(record.daily_quota);
         // Timers that came due meanwhile are found by the turn that everybody has then.
         let retime = record.retime || (record.suspended && !suspended);
-        let record = TenantRecord { suspended, retime, ..record };
+        let record = TenantRecord { suspended, retime, daily_quota, ..record };
         self.change(&[put(TENANT, record.number, &record.name, &record)?])?;
         if let Some(lane) = self.lane(tenant) {
             lock(&lane.queue).suspended = suspended;
@@ -129,6 +139,7 @@ impl Core {
             changes.extend(account.keys.keys().map(|key| remove(KEY, number, key)));
             changes.extend(account.policies.keys().map(|digest| remove(POLICY, number, digest)));
             changes.extend(account.releases.keys().map(|release| remove(RELEASE, number, release)));
+            changes.extend(account.channels.keys().map(|name| remove(CHANNEL, number, name)));
             changes.push(remove(TENANT, number, &record.name));
             self.change(&changes)?;
             let pinned = account.releases.values().flat_map(|release| &release.pinned);
@@ -206,7 +217,10 @@ impl Core {
 fn give_up(lane: &Arc<Lane>) {
     let failed = Failed::Unavailable(no_tenant(&lane.name).to_string());
     for input in lane.drain() {
-        if let Input::Item { ticket, .. } | Input::Receipt { ticket, .. } = input {
+        if let Input::Item { ticket, .. }
+        | Input::Receipt { ticket, .. }
+        | Input::Erase { ticket, .. } = input
+        {
             ticket.settle(1, Err(failed.clone()));
         }
     }
@@ -224,7 +238,12 @@ fn check_name(name: &str) -> Result<(), Error> {
 }
 
 fn told(record: &TenantRecord) -> Tenant {
-    Tenant { name: record.name.clone(), suspended: record.suspended, created: record.created }
+    Tenant {
+        name: record.name.clone(),
+        suspended: record.suspended,
+        created: record.created,
+        daily_quota: record.daily_quota,
+    }
 }
 
 fn key_info(key: &StoredKey) -> KeyInfo {

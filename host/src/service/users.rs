@@ -18,7 +18,7 @@ use crate::engine::Outgoing;
 use crate::engine::event::{Grade, Shows};
 use crate::ingest::live::ANONYMOUS;
 use crate::sandbox::Issue;
-use crate::store::{Delivered, Leased, Seq, UserKey};
+use crate::store::{Delivered, Leased, Seq, UserKey, Which};
 
 impl Core {
     fn lane_for(&self, tenant: &TenantName) -> Result<Arc<Lane>, Error> {
@@ -132,11 +132,15 @@ impl Core {
     pub(super) fn attempts(
         &self,
         tenant: &TenantName,
-        user: Option<&str>,
+        Which { user, outcome, message }: Which<'_>,
         after: Option<&str>,
         limit: usize,
     ) -> Result<Page<AttemptInfo>, Error> {
         let lane = self.lane_for(tenant)?;
+        let known = ["accepted", "failed", "refused", "called-off"];
+        if outcome.is_some_and(|outcome| !known.contains(&outcome)) {
+            return Err(Error::invalid(format!("`outcome` is one of {}", known.join(", "))));
+        }
         let before = match after {
             None => None,
             Some(after) => Some(
@@ -148,13 +152,31 @@ impl Core {
         };
         let before = before.map(|(at, tracking)| (crate::engine::event::Instant(at), tracking));
         let user = user.map(|user| self.owner(&lane, &Arc::from(user))).transpose()?;
-        let found = self.store.attempts(lane.id, user.as_deref(), before, limit).map_err(stored)?;
+        let which = Which { user: user.as_deref(), outcome, message };
+        let found = self.store.attempts(lane.id, &which, before, limit).map_err(stored)?;
         let next = (found.len() == limit)
             .then(|| found.last().map(|last| &last.attempt))
             .flatten()
             .map(|last| format!("{}.{}", last.at.0, last.tracking));
         let items = found.into_iter().map(attempt_info).collect::<Result<_, _>>()?;
         Ok(Page { items, next })
+    }
+
+    /// Lets an attempt that failed, or was refused, go out again.
+    pub(super) fn resend(&self, tenant: &TenantName, tracking: &str) -> Result<AttemptInfo, Error> {
+        let lane = self.lane_for(tenant)?;
+        let none = || Error::NotFound("attempt of this tracking id".to_owned());
+        let found = self.store.attempt(lane.id, tracking).map_err(stored)?.ok_or_else(none)?;
+        let now = self.clock.now();
+        if !self.store.resend(lane.id, tracking, now).map_err(stored)? {
+            let how = found.outcome.as_deref().unwrap_or("still to be made");
+            return Err(Error::Conflict(format!(
+                "only an attempt that failed or was refused is sent again; this one is {how}"
+            )));
+        }
+        self.streams.outbox.notify_one();
+        let found = self.store.attempt(lane.id, tracking).map_err(stored)?.ok_or_else(none)?;
+        attempt_info(found)
     }
 
     /// What is known of a user, with the latest of their turns.
@@ -228,7 +250,7 @@ fn is_about(line: &[u8], user: &str) -> bool {
     serde_json::from_slice::<About<'_>>(line).is_ok_and(|about| about.user == user)
 }
 
-fn check_user(user: &str) -> Result<(), Error> {
+pub(super) fn check_user(user: &str) -> Result<(), Error> {
     let id = user.strip_prefix(ANONYMOUS).unwrap_or(user);
     if !id.is_empty() && id.len() <= 256 && !id.chars().any(char::is_control) {
         return Ok(());
@@ -246,7 +268,7 @@ pub(super) fn shows(word_of_it: &str) -> Option<Shows> {
         Grade::Confirmed,
         Grade::Converted,
     ];
-    let all = grades.into_iter().map(Shows::Grade).chain([Shows::Failed]);
+    let all = grades.into_iter().map(Shows::Grade).chain([Shows::Failed, Shows::Gone]);
     all.into_iter().find(|shows| word(*shows) == word_of_it)
 }
 
@@ -278,7 +300,12 @@ fn attempt_info(found: Leased) -> Result<AttemptInfo, Error> {
         user: attempt.user.to_string(),
         channel: attempt.channel.to_string(),
         at: attempt.at.0,
+        due: found.outcome.is_none().then_some(attempt.due.0),
         outcome: found.outcome.map(|outcome| outcome.to_string()),
+        reason: found.reason.map(|reason| reason.to_string()),
+        tries: found.tries,
+        reference: found.reference.map(|reference| reference.to_string()),
+        settled: found.settled.map(|at| at.0),
         content: serde_json::to_value(content).map_err(|error| {
             Error::Unavailable(format!("an attempt cannot be written: {error}"))
         })?,

@@ -85,7 +85,9 @@ pub(super) fn names(input: &Input) -> Vec<Arc<str>> {
             }
             names
         }
-        Input::Receipt { user, .. } | Input::Wake { user } => vec![user.clone()],
+        Input::Receipt { user, .. } | Input::Wake { user } | Input::Erase { user, .. } => {
+            vec![user.clone()]
+        }
         Input::Settled { attempt, .. } => vec![attempt.attempt.user.clone()],
     }
 }

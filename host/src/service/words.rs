@@ -14,6 +14,9 @@ pub struct Tenant {
     pub suspended: bool,
     /// When it was created, in milliseconds since 1970 UTC.
     pub created: i64,
+    /// Attempts that it may have accepted within a day, UTC; absent: any number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub daily_quota: Option<u64>,
 }
 
 /// A tenant to be created.
@@ -30,7 +33,11 @@ pub struct NewTenant {
 #[serde(deny_unknown_fields)]
 pub struct TenantChange {
     /// Suspends it or takes it up again.
-    pub suspended: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspended: Option<bool>,
+    /// Attempts that it may have accepted within a day, UTC; 0: any number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub daily_quota: Option<u64>,
 }
 
 /// What a key lets its bearer do.
@@ -219,9 +226,23 @@ pub struct AttemptInfo {
     pub channel: String,
     /// When it was decided, in milliseconds since 1970 UTC.
     pub at: i64,
-    /// How it ended: `accepted`, `failed` or `called-off`; absent while it waits.
+    /// How it ended: `accepted`, `failed`, `refused` or `called-off`; absent while it waits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<String>,
+    /// Why it ended so, or why the last try did not succeed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Tries that were made and did not succeed, and others after them that may.
+    pub tries: u32,
+    /// When the next try is due, while it waits, in milliseconds since 1970 UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub due: Option<i64>,
+    /// What the provider calls it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// When it ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub settled: Option<i64>,
     /// What it says.
     pub content: serde_json::Value,
 }
@@ -282,4 +303,112 @@ pub struct LineError {
     pub at: String,
     /// What is wrong.
     pub reason: String,
+}
+
+/// A channel of a tenant to be set up.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewChannel {
+    /// What it is: `email`, `http`, `sms`, `web-push`, `webhook`, `wechat` or `wecom`.
+    #[schema(example = "webhook")]
+    pub kind: String,
+    /// What its kind wants to know. Secrets among it are encrypted before they are stored, and shown as `***`
+    /// afterwards; where `***` is sent back the secret stays as it is.
+    pub settings: serde_json::Value,
+    /// Messages under way at once.
+    #[schema(minimum = 1, maximum = 100_000)]
+    pub at_once: Option<usize>,
+    /// Messages a second in the long run.
+    #[schema(minimum = 0.001, maximum = 1_000_000.0)]
+    pub per_second: Option<f64>,
+    /// Messages at once after a pause, above that rate.
+    #[schema(minimum = 1)]
+    pub burst: Option<u32>,
+}
+
+/// A channel of a tenant.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ChannelInfo {
+    /// What strategies call it.
+    pub name: String,
+    /// What it is.
+    pub kind: String,
+    /// Its settings, secrets hidden.
+    pub settings: serde_json::Value,
+    /// Messages under way at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at_once: Option<usize>,
+    /// Messages a second in the long run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_second: Option<f64>,
+    /// Messages at once after a pause, above that rate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub burst: Option<u32>,
+    /// When it was set up, in milliseconds since 1970 UTC.
+    pub created: i64,
+    /// When it was last changed.
+    pub changed: i64,
+    /// Whether messages go out.
+    pub breaker: ChannelStanding,
+    /// Until when nothing goes out, if that is so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<i64>,
+    /// Messages under way.
+    pub under_way: usize,
+}
+
+/// Whether a channel's messages go out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChannelStanding {
+    /// They do.
+    Closed,
+    /// One is let out, to see whether the provider is well again.
+    HalfOpen,
+    /// The provider is in trouble and is left alone.
+    Open,
+}
+
+/// An address that nothing is to be sent to.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewSuppression {
+    /// On which channel.
+    pub channel: String,
+    /// The address. Only a hash of it is kept.
+    #[schema(max_length = 4096)]
+    pub address: String,
+    /// Why, in a word or two.
+    #[schema(max_length = 100)]
+    pub reason: Option<String>,
+}
+
+/// An address that nothing is sent to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SuppressionInfo {
+    /// On which channel.
+    pub channel: String,
+    /// The hash that the address is known by.
+    pub key: String,
+    /// Why: a reason of a provider, or what was said.
+    pub reason: String,
+    /// Since when, in milliseconds since 1970 UTC.
+    pub at: i64,
+}
+
+/// What a user says about being messaged. Without a topic it is about all of them, without a channel about all
+/// of these.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConsentInfo {
+    /// The topic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 200)]
+    pub topic: Option<String>,
+    /// The channel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 200)]
+    pub channel: Option<String>,
+    /// Yes or no.
+    pub allowed: bool,
 }

@@ -53,6 +53,8 @@ pub struct Chunk {
     pub events: u32,
     /// Events and decisions, a line of JSON for each user; nothing if there are none.
     pub lines: Vec<u8>,
+    /// What the lines are proved by, if they are.
+    pub chain: Option<Link>,
     /// Users' states from now on.
     pub images: Vec<Image>,
     /// Names that mean somebody else from now on: the name, and the user it belongs to.
@@ -62,12 +64,41 @@ pub struct Chunk {
     pub outbox: Vec<Attempt>,
     /// Attempts that were made, by tracking id.
     pub outcomes: Vec<Settled>,
-    /// Messages whose attempts that are neither leased nor settled are called off.
+    /// Messages whose attempts that are neither leased nor settled are called off; a lease that has run
+    /// out by `at` is none.
     pub called_off: Vec<Arc<str>>,
+    /// Addresses that nothing is to be sent to from now on. One that is known has the new reason.
+    pub suppressed: Vec<Suppression>,
     /// What users find in the app. One with a known tracking id is not added again.
     pub letters: Vec<Letter>,
     /// Evidence that came in.
     pub receipts: Vec<ReceiptRow>,
+    /// Users of whom nothing is left, after all else of the commit: their attempts with the receipts of
+    /// these, their letters, and the links from and to their names. States go by [`Image`], lines by
+    /// [`Store::redact`].
+    pub erased: Vec<Arc<str>>,
+}
+
+/// A chunk's place in its tenant's chain of hashes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// The head before the chunk.
+    pub prev: [u8; 32],
+    /// The head with the chunk.
+    pub head: [u8; 32],
+}
+
+/// An address that nothing is sent to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Suppression {
+    /// On which channel.
+    pub channel: Arc<str>,
+    /// The address's key, as in [`Attempt::address`].
+    pub address: Arc<str>,
+    /// Why, in one word.
+    pub reason: Arc<str>,
+    /// Since when.
+    pub at: Instant,
 }
 
 impl Chunk {
@@ -81,13 +112,16 @@ impl Chunk {
             ids: Vec::new(),
             events: 0,
             lines: Vec::new(),
+            chain: None,
             images: Vec::new(),
             links: Vec::new(),
             outbox: Vec::new(),
             outcomes: Vec::new(),
             called_off: Vec::new(),
+            suppressed: Vec::new(),
             letters: Vec::new(),
             receipts: Vec::new(),
+            erased: Vec::new(),
         }
     }
 }
@@ -132,6 +166,10 @@ pub struct Attempt {
     pub channel: Arc<str>,
     /// When it was decided.
     pub at: Instant,
+    /// It is not to be made before; in the store, the end of the lease while it is leased.
+    pub due: Instant,
+    /// A key of the address it goes to, if it goes to one: a hash, not the address.
+    pub address: Option<Arc<str>>,
     /// What it says, as JSON.
     pub content: Arc<str>,
 }
@@ -143,8 +181,61 @@ pub struct Settled {
     pub tracking: Arc<str>,
     /// When.
     pub at: Instant,
-    /// How it ended, in one word: `accepted`, `failed`.
+    /// How it ended, in one word: `accepted`, `failed`, `refused`.
     pub outcome: Arc<str>,
+    /// Why it ended so.
+    pub reason: Option<Arc<str>>,
+    /// What the provider calls it.
+    pub reference: Option<Arc<str>>,
+}
+
+/// A try that did not succeed, and another that is to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deferred {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// Of which attempt.
+    pub tracking: Arc<str>,
+    /// The next try is not to be made before.
+    pub due: Instant,
+    /// Why it did not succeed.
+    pub reason: Arc<str>,
+    /// A try was made. Without one it was only put off.
+    pub tried: bool,
+}
+
+/// Attempts of a tenant on a channel that are not settled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The channel.
+    pub channel: Arc<str>,
+    /// When the first of them is due, or its lease ends.
+    pub due: Instant,
+}
+
+/// Attempts that somebody would make now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// Of which tenant.
+    pub tenant: TenantId,
+    /// On which channel.
+    pub channel: Arc<str>,
+    /// How many at most.
+    pub most: usize,
+}
+
+/// Which attempts to list: those that agree with all that is named.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Which<'a> {
+    /// Of this user.
+    pub user: Option<&'a str>,
+    /// That ended so. `failed` and `refused` are found at once; for any other word a tenant's attempts
+    /// may have to be read one after the other, if nothing else is named.
+    pub outcome: Option<&'a str>,
+    /// Of this message.
+    pub message: Option<&'a str>,
 }
 
 /// A message in the app.
@@ -192,10 +283,19 @@ pub struct Leased {
     pub tenant: TenantId,
     /// The attempt.
     pub attempt: Attempt,
-    /// How often it was leased, this time included.
+    /// How often it was leased, this time included; since it was sent again, if it was. A lease that is
+    /// neither this one nor one of `tries` was lost or given back: the message may have been sent.
     pub leases: u32,
-    /// How it ended: `accepted`, `failed`, `called-off`; none while it is still to be made.
+    /// Tries that were made and deferred.
+    pub tries: u32,
+    /// How it ended: `accepted`, `failed`, `refused`, `called-off`; none while it is still to be made.
     pub outcome: Option<Arc<str>>,
+    /// Why it ended so, or else why the last try did not succeed.
+    pub reason: Option<Arc<str>>,
+    /// What the provider calls it.
+    pub reference: Option<Arc<str>>,
+    /// When it ended.
+    pub settled: Option<Instant>,
 }
 
 /// A timer that has fired.
@@ -218,6 +318,8 @@ pub struct Logged {
     pub events: u32,
     /// Its lines.
     pub lines: Vec<u8>,
+    /// What they are proved by, if they are; of redacted lines, what those before were.
+    pub chain: Option<Link>,
 }
 
 /// Where a service goes on after a restart.
@@ -227,6 +329,8 @@ pub struct Recovered {
     pub seq: Seq,
     /// Message ids of recent events, oldest first, with the moment of their chunk.
     pub ids: Vec<(TenantId, Instant, MessageId)>,
+    /// The head of each tenant's chain of hashes, and the chunk it is of.
+    pub heads: Vec<(TenantId, Seq, [u8; 32])>,
 }
 
 /// A record of the control data: tenants, keys, releases and the like. Few, and read at the start.
@@ -374,26 +478,53 @@ pub trait Store: Send + Sync {
         most: usize,
     ) -> Result<Vec<Arc<str>>, StoreError>;
 
-    /// Leases attempts that are neither settled nor leased beyond `now`, oldest first, at most `most`
-    /// of them, until `until`. `fair` limits how many of one tenant are among them.
+    /// Tenants and channels with attempts that are not settled, in that order, and when the first of each
+    /// is due. Costs nothing for what waits behind the first.
     ///
     /// # Errors
     ///
     /// See [`Store::recover`].
+    fn waiting(&self) -> Result<Vec<Waiting>, StoreError>;
+
+    /// Leases attempts that are due at `now`, those first that have been due for longest, until `until`.
+    /// A lease is durable before it is given. Each attempt has the `due` that it had before.
+    ///
+    /// After the clock was set back, leases that end more than twice as late as one given now count as
+    /// ended, of whatever tenant and channel: nobody waits for the clock to catch up.
+    ///
+    /// # Errors
+    ///
+    /// See [`Store::recover`]. If some were leased before an error, they are given, and there is none.
     fn lease(
         &self,
         now: Instant,
         until: Instant,
-        most: usize,
-        fair: usize,
+        wanted: &[Wanted],
     ) -> Result<Vec<Leased>, StoreError>;
 
-    /// Gives leases back, so that others need not wait for their end.
+    /// Puts off attempts that were tried and did not succeed: their leases end, and each counts a try
+    /// more. One that is settled stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// See [`Store::recover`]. Some may be put off by then.
+    fn defer(&self, deferred: &[Deferred]) -> Result<(), StoreError>;
+
+    /// Gives leases back, as if nothing had been tried: the attempts are due since they were decided.
+    /// One that is not leased stays as it is.
     ///
     /// # Errors
     ///
     /// See [`Store::recover`].
     fn release(&self, tenant: TenantId, tracking: &[Arc<str>]) -> Result<(), StoreError>;
+
+    /// Lets an attempt that ended as `failed` or `refused` wait again, as if it had never been tried;
+    /// false if it is not such a one.
+    ///
+    /// # Errors
+    ///
+    /// See [`Store::recover`].
+    fn resend(&self, tenant: TenantId, tracking: &str, due: Instant) -> Result<bool, StoreError>;
 
     /// Looks an attempt up by its tracking id.
     ///
@@ -402,8 +533,32 @@ pub trait Store: Send + Sync {
     /// See [`Store::recover`].
     fn attempt(&self, tenant: TenantId, tracking: &str) -> Result<Option<Leased>, StoreError>;
 
-    /// A tenant's attempts, newest first, before the moment and tracking id `before`, of a user if one
-    /// is named, at most `most` of them.
+    /// Looks an attempt up by what the provider calls it; the latest, if it calls several so.
+    ///
+    /// # Errors
+    ///
+    /// See [`Store::recover`].
+    fn by_reference(
+        &self,
+        tenant: TenantId,
+        channel: &str,
+        reference: &str,
+    ) -> Result<Option<Leased>, StoreError>;
+
+    /// The latest attempt that goes to an address.
+    ///
+    /// # Errors
+    ///
+    /// See [`Store::recover`].
+    fn by_address(
+        &self,
+        tenant: TenantId,
+        channel: &str,
+        address: &str,
+    ) -> Result<Option<Leased>, StoreError>;
+
+    /// A tenant's attempts, newest first, before the moment and tracking id `before`, at most `most` of
+    /// them.
     ///
     /// # Errors
     ///
@@ -411,10 +566,59 @@ pub trait Store: Send + Sync {
     fn attempts(
         &self,
         tenant: TenantId,
-        user: Option<&str>,
+        which: &Which<'_>,
         before: Option<(Instant, &str)>,
         most: usize,
     ) -> Result<Vec<Leased>, StoreError>;
+
+    /// How many of a tenant's attempts were accepted at `since` or later, those left out that are
+    /// removed by now. Reads an entry for each.
+    ///
+    /// # Errors
+    ///
+    /// See [`Store::recover`].
+    fn sent_since(&self, tenant: TenantId, since: Instant) -> Result<u64, StoreError>;
+
+    /// Whether nothing is to be sent to addresses (tenant, channel, address), in their order.
+    ///
+    /// # Errors
+    ///
+    /// See [`Store::recover`].
+    fn suppressed(
+        &self,
+        addresses: &[(TenantId, Arc<str>, Arc<str>)],
+    ) -> Result<Vec<Option<Suppression>>, StoreError>;
+
+    /// A tenant's suppressed addresses, by channel and address, after those named, at most `most`.
+    ///
+    /// # Errors
+    ///
+    /// See [`Store::recover`].
+    fn suppressions(
+        &self,
+        tenant: TenantId,
+        after: Option<(&str, &str)>,
+        most: usize,
+    ) -> Result<Vec<Suppression>, StoreError>;
+
+    /// Suppresses addresses. One that is known has the new reason.
+    ///
+    /// # Errors
+    ///
+    /// See [`Store::recover`]. Some may be suppressed by then; again is safe.
+    fn suppress(&self, tenant: TenantId, suppressed: &[Suppression]) -> Result<(), StoreError>;
+
+    /// Lets an address be sent to again; false if it was not suppressed.
+    ///
+    /// # Errors
+    ///
+    /// See [`Store::recover`].
+    fn unsuppress(
+        &self,
+        tenant: TenantId,
+        channel: &str,
+        address: &str,
+    ) -> Result<bool, StoreError>;
 
     /// Evidence about an attempt, oldest first.
     ///
@@ -450,6 +654,21 @@ pub trait Store: Send + Sync {
     ///
     /// See [`Store::recover`].
     fn chunk(&self, tenant: TenantId, seq: Seq) -> Result<Option<Logged>, StoreError>;
+
+    /// The head of a tenant's chain of hashes, and the chunk it is of; none if nothing was chained.
+    ///
+    /// # Errors
+    ///
+    /// See [`Store::recover`].
+    fn head(&self, tenant: TenantId) -> Result<Option<(Seq, [u8; 32])>, StoreError>;
+
+    /// Puts other lines in the place of those of a tenant's chunks, all or none, and overwrites what was
+    /// there. A chunk that is gone is left out; the chain stays as it was.
+    ///
+    /// # Errors
+    ///
+    /// See [`Store::recover`]. A damaged chunk is not redacted, and no other is then.
+    fn redact(&self, tenant: TenantId, chunks: &[(Seq, Vec<u8>)]) -> Result<(), StoreError>;
 
     /// All records of the control data.
     ///

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::guard::{Guard, Topic};
 use crate::engine::policy::Template;
 
 /// A strategy file.
@@ -22,6 +23,12 @@ pub struct Document {
     /// The texts, by message key and then by locale; `default` is for everybody else.
     #[serde(default)]
     pub messages: Texts,
+    /// What messages are about, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub topic: BTreeMap<String, Topic>,
+    /// What the host sees to, whatever the policies say.
+    #[serde(default)]
+    pub guard: Guard,
 }
 
 /// Texts by message key and then by locale; `default` is for everybody else.
@@ -85,5 +92,6 @@ pub(super) fn parse(text: &str) -> Result<Document, String> {
             return Err(format!("channel {:?}: a cost is a number from 0 up", channel.name));
         }
     }
+    document.guard.read(&document.topic)?;
     Ok(document)
 }

@@ -3,12 +3,14 @@
 //! It touches the files that it is given and no others.
 
 mod document;
+mod guard;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub(crate) use document::default_channels;
 pub use document::{Channel, Document, PolicyEntry, Texts};
+pub use guard::{Cap, Gathering, Guard, Night, Topic};
 
 use crate::cargo;
 use crate::engine::{self, Contents, Part, Strategy, StrategyError, TrackingKey};
@@ -132,6 +134,8 @@ pub fn parse(path: &Path, text: &str, sandbox: &Sandbox) -> Result<Loaded, LoadE
     let tenant = document.tenant.clone().unwrap_or_else(|| name.clone());
     // A file has no secrets: who can read it can tell its tracking ids, which is what a replay wants.
     let key = TrackingKey::new(tenant.as_bytes());
+    let rails = (document.guard.read(&document.topic))
+        .map_err(|message| LoadError::Document { path: path.to_owned(), message })?;
     let strategy = Strategy::new(
         &tenant,
         key,
@@ -139,6 +143,7 @@ pub fn parse(path: &Path, text: &str, sandbox: &Sandbox) -> Result<Loaded, LoadE
         contents(&document.messages),
         channels(&document.channel),
     )
+    .and_then(|strategy| strategy.guarded(rails))
     .map_err(|error| LoadError::Strategy { path: path.to_owned(), error })?;
     Ok(Loaded { strategy, name, policies, document })
 }

@@ -106,7 +106,24 @@ fn table() -> Vec<(&'static str, &'static str, Needs, Other, Ask)> {
     row("POST", "/v1/releases/roll-back", Manage, Own, same);
     row("POST", "/v1/releases/off", Manage, Own, same);
 
+    row("GET", "/v1/channels", Manage, Own, same);
+    row("GET", "/v1/channels/{channel}", Manage, NotFound, same);
+    row("DELETE", "/v1/channels/{channel}", Manage, NotFound, same);
+    // Afterwards the other tenant has one of that name itself.
+    row("PUT", "/v1/channels/{channel}", Manage, Own, |ask| ask.json(hook()));
+    row("GET", "/v1/suppressions", Manage, Own, same);
+    row("POST", "/v1/suppressions", Manage, Own, |ask| {
+        ask.json(json!({ "suppressions": [{ "channel": "sms", "address": "+49301234567" }] }))
+    });
+    row("POST", "/v1/suppressions/removals", Manage, NotFound, |ask| {
+        ask.json(json!({ "channel": "sms", "address": "+49307654321" }))
+    });
+
     row("GET", "/v1/attempts", Manage, Own, same);
+    row("POST", "/v1/attempts/{tracking}/resend", Manage, NotFound, same);
+    row("POST", "/v1/users/{user}/consents", Ingest, Own, |ask| {
+        ask.json(json!({ "consents": [{ "topic": "offers", "allowed": false }] }))
+    });
     row("GET", "/v1/users/{user}", Manage, NotFound, same);
     row("POST", "/v1/users/{user}/tokens", Manage, Own, same);
     row("GET", "/v1/inbox", Token, Own, same);
@@ -117,7 +134,7 @@ fn table() -> Vec<(&'static str, &'static str, Needs, Other, Ask)> {
 }
 
 /// What stands for what tenant `a` has, with what stands for what nobody has.
-const NOBODYS: [(&str, &str); 7] = [
+const NOBODYS: [(&str, &str); 8] = [
     ("{digest}", "zz"),
     ("{number}", "99"),
     ("{user}", "zz"),
@@ -125,7 +142,13 @@ const NOBODYS: [(&str, &str); 7] = [
     ("{id}", "zz"),
     ("{letter}", "99"),
     ("{tracking}", "zz"),
+    ("{channel}", "zz"),
 ];
+
+/// A channel that needs no secret.
+fn hook() -> serde_json::Value {
+    json!({ "kind": "http", "settings": { "url": "https://example.com/in", "body": "\"{{body}}\"" } })
+}
 
 type Names = Vec<(&'static str, String)>;
 
@@ -145,6 +168,11 @@ async fn with_everything() -> (Stage, Names) {
     let key = stage.send(key.json(json!({ "name": "of-a", "scope": "ingest" }))).await.is(201);
     let key = key.json()["id"].as_str().unwrap().to_owned();
     let letter = stage.letter("eve").await;
+    let hook = ask("PUT", "/v1/channels/of-a-hook").by(&stage.manage).json(self::hook());
+    stage.send(hook).await.is(201);
+    let suppressed = json!({ "suppressions": [{ "channel": "sms", "address": "+49307654321" }] });
+    let suppressed = ask("POST", "/v1/suppressions").by(&stage.manage).json(suppressed);
+    stage.send(suppressed).await.is(204);
     let names = vec![
         ("{digest}", digest),
         ("{number}", number),
@@ -153,6 +181,7 @@ async fn with_everything() -> (Stage, Names) {
         ("{id}", key),
         ("{letter}", letter.id.to_string()),
         ("{tracking}", letter.tracking),
+        ("{channel}", "of-a-hook".to_owned()),
     ];
     (stage, names)
 }
@@ -257,7 +286,11 @@ async fn with_what_it_needs() {
                 ask = ask.header("nudge-tenant", tenant);
             }
             let got = stage.raw(ask.request()).await.status().as_u16();
-            assert!(got < 300, "{method} {path}: {got}");
+            // What arrived is not sent again.
+            let fits = got < 300
+                || (path.ends_with("/resend") && got == 409)
+                || (n > 0 && path.ends_with("/removals") && got == 404);
+            assert!(fits, "{method} {path}: {got}");
         }
     }
 }
@@ -282,7 +315,9 @@ async fn of_another_tenant() {
         let nobodys = named(ask_for.clone(), &NOBODYS);
         let ask_for = named(ask_for, &names);
         let got = stage.send(ask_for.clone().by(key)).await;
-        assert!(!got.text().contains("of-a"), "{method} {path}: {}", got.text());
+        // What was asked for may be repeated.
+        let text = got.text().replace("of-a-hook", "");
+        assert!(!text.contains("of-a"), "{method} {path}: {text}");
         if other == Own {
             assert!(got.status < 300 || got.status == 409, "{method} {path}: {}", got.text());
         } else {

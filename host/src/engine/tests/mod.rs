@@ -24,6 +24,7 @@ mod messages;
 mod oracle;
 mod page_stay;
 mod plans;
+mod rails;
 mod splitting;
 mod state;
 mod strategy;
@@ -36,3 +37,4 @@ use native::{Native, content, draft, last, plan, quiet, rule, trap, watching};
 use world::*;
 
 use crate::engine::event::{Event, What};
+use crate::engine::{State, Strategy, TrackingKey};

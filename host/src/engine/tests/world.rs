@@ -228,6 +228,11 @@ pub(super) fn line(record: &Record) -> String {
         }
         Decision::Evidence { channel, grade, .. } => format!("{at} evidence {channel} {grade:?}"),
         Decision::Failed { channel, .. } => format!("{at} failed {channel}"),
+        Decision::Held { until, why, .. } => format!("{at} held {} {why:?}", until.0),
+        Decision::Capped { cap, .. } => format!("{at} capped {cap}"),
+        Decision::Gathered { items, .. } => format!("{at} gathered {}", items.len()),
+        Decision::Consented { consent } => format!("{at} consented {}", consent.allowed),
+        Decision::Withheld { channel, why, .. } => format!("{at} withheld {channel} {why:?}"),
         Decision::Unmatched => format!("{at} unmatched"),
         Decision::Judged { step, verdict, .. } => format!("{at} judged {step} {verdict:?}"),
         Decision::Ended { reason, sends, .. } => format!("{at} ended {reason:?} {sends}"),

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex};
 use crate::engine::event::Instant;
 use crate::service::lane::lock;
 use crate::store::{
-    Change, Commit, ControlRecord, Delivered, Due, Leased, Logged, ReceiptRow, Recovered,
-    Retention, Seq, Size, Store, StoreError, Stored, TenantId, UserKey,
+    Change, Commit, ControlRecord, Deferred, Delivered, Due, Leased, Logged, ReceiptRow, Recovered,
+    Retention, Seq, Size, Store, StoreError, Stored, Suppression, TenantId, UserKey, Waiting,
+    Wanted, Which,
 };
 
 /// What becomes of the next commit.
@@ -120,18 +121,34 @@ impl Store for Faulty {
         due(until: Instant, after: Option<&Due>, most: usize) -> Vec<Due>;
         next_due() -> Option<Instant>;
         users(tenant: TenantId, after: Option<&str>, most: usize) -> Vec<Arc<str>>;
-        lease(now: Instant, until: Instant, most: usize, fair: usize) -> Vec<Leased>;
+        waiting() -> Vec<Waiting>;
+        lease(now: Instant, until: Instant, wanted: &[Wanted]) -> Vec<Leased>;
+        defer(deferred: &[Deferred]) -> ();
         release(tenant: TenantId, tracking: &[Arc<str>]) -> ();
+        resend(tenant: TenantId, tracking: &str, due: Instant) -> bool;
         attempt(tenant: TenantId, tracking: &str) -> Option<Leased>;
+        by_reference(tenant: TenantId, channel: &str, reference: &str) -> Option<Leased>;
+        by_address(tenant: TenantId, channel: &str, address: &str) -> Option<Leased>;
         attempts(
             tenant: TenantId,
-            user: Option<&str>,
+            which: &Which<'_>,
             before: Option<(Instant, &str)>,
             most: usize
         ) -> Vec<Leased>;
+        sent_since(tenant: TenantId, since: Instant) -> u64;
+        suppressed(addresses: &[(TenantId, Arc<str>, Arc<str>)]) -> Vec<Option<Suppression>>;
+        suppressions(
+            tenant: TenantId,
+            after: Option<(&str, &str)>,
+            most: usize
+        ) -> Vec<Suppression>;
+        suppress(tenant: TenantId, suppressed: &[Suppression]) -> ();
+        unsuppress(tenant: TenantId, channel: &str, address: &str) -> bool;
         receipts(tenant: TenantId, tracking: &str) -> Vec<ReceiptRow>;
         letters(tenant: TenantId, user: &str, after: Option<u64>, most: usize) -> Vec<Delivered>;
         log(tenant: TenantId, from: Seq, most: usize) -> Vec<Logged>;
+        head(tenant: TenantId) -> Option<(Seq, [u8; 32])>;
+        redact(tenant: TenantId, chunks: &[(Seq, Vec<u8>)]) -> ();
         control() -> Vec<ControlRecord>;
         blob(name: &str) -> Option<Vec<u8>>;
         remove_tenant(tenant: TenantId) -> ();

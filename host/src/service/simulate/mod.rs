@@ -19,14 +19,15 @@ use fastrand::Rng;
 use super::batch::{self, Evaluated};
 use super::core::Core;
 use super::lane::lock;
+use super::send::Ready;
 use super::ticket::{Answer, Ticket};
 use super::words::{NewReceipt, NewTenant};
 use super::{TenantName, group};
 use crate::clock::{Clock, Manual};
-use crate::engine::Outgoing;
+use crate::engine::consent::Consent;
 use crate::engine::event::{Fields, Instant, Millis, Value, What};
 use crate::ingest::live::{Deed, Item, MessageId, Who};
-use crate::store::{Leased, Store};
+use crate::store::{Store, Which};
 use faulty::{Fate, Faulty};
 pub(crate) use stage::sandbox;
 use stage::{copy, open};
@@ -42,6 +43,13 @@ const TENANTS: [&str; 2] = ["acme", "bolt"];
 const STRATEGIES: [&str; 2] = [include_str!("one.toml"), include_str!("two.toml")];
 
 const HOUR: u64 = 3_600_000;
+
+/// What users say of themselves: how they are reached, and where their clock is.
+const PROFILE: [(&str, &[&str]); 3] = [
+    ("device", &["d", "e", ""]),
+    ("mail", &["a@b", "c@d", "gone@b"]),
+    ("timezone", &["Asia/Shanghai", "America/New_York", "Nowhere"]),
+];
 
 /// Something that a sender wants to be taken.
 #[derive(Clone)]
@@ -64,7 +72,7 @@ struct World {
     /// Attempts that may have been made though nobody knows.
     doubts: BTreeMap<Arc<str>, u32>,
     ready: Vec<Evaluated>,
-    leased: Vec<Leased>,
+    leased: Vec<Ready>,
     waiting: Vec<(Vec<Call>, Answer)>,
     unheard: Vec<Call>,
     said: Vec<Call>,
@@ -88,7 +96,7 @@ impl World {
             }
             core.activate(&tenant, 1).unwrap();
         }
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         World {
             seed,
             rng,
@@ -124,7 +132,9 @@ impl World {
             90..94 => self.jump(),
             94..95 => self.release(),
             95..96 => self.flush(),
-            96..98 => self.chores(),
+            96..98 => {
+                self.chores();
+            }
             _ => self.crash(),
         }
     }
@@ -156,17 +166,28 @@ impl World {
             6..8 => (0, What::Page { name: "page".into(), fields: fields(Some(node)) }),
             8 => (0, What::Operation { name: "noise".into(), fields: fields(None) }),
             9 => {
-                let device = ("device", Value::Text("d".into()));
-                (0, What::Profile { fields: fields(rng.bool().then_some(device)) })
+                let (field, values) = *rng.choice(&PROFILE).unwrap();
+                let value = Value::Text(rng.choice(values).copied().unwrap().into());
+                (0, What::Profile { fields: fields(rng.bool().then_some((field, value))) })
             }
+            10 => (2, What::Profile { fields: fields(None) }),
             _ => (1, What::Profile { fields: fields(None) }),
         };
+        let mut deed = Deed::Happened(vec![what]);
+        if who == 2
+            && let Deed::Happened(deeds) = &mut deed
+        {
+            let named = |rng: &mut Rng, names: [&str; 2]| {
+                rng.bool().then(|| Arc::from(rng.choice(names).unwrap()))
+            };
+            let (topic, channel) = (named(rng, ["offers", "help"]), named(rng, ["app", "log"]));
+            deeds.push(What::Consent(Consent { topic, channel, allowed: rng.bool() }));
+        }
         let who = match who {
             0 if rng.u8(..4) == 0 => Who { user: None, anonymous: Some(anonymous) },
-            0 => Who { user: Some(user), anonymous: None },
+            0 | 2 => Who { user: Some(user), anonymous: None },
             _ => Who { user: Some(user), anonymous: Some(anonymous) },
         };
-        let mut deed = Deed::Happened(vec![what]);
         if rng.u8(..40) == 0 && who.user.is_some() {
             deed = Deed::Alias { previous: format!("u{}", rng.u8(..5)).into() };
         }
@@ -265,7 +286,7 @@ impl World {
     }
 
     fn lease(&mut self) {
-        let leased = self.core.lease().unwrap();
+        let (leased, _) = self.core.round().unwrap();
         self.did.push(format!("lease {}", leased.len()));
         self.leased.extend(leased);
     }
@@ -273,21 +294,20 @@ impl World {
     /// Makes some of the attempts that are leased; of some nobody hears what became of them.
     fn make(&mut self) {
         let many = self.rng.usize(..=self.leased.len());
-        for leased in self.leased.drain(..many).collect::<Vec<_>>() {
+        for ready in self.leased.drain(..many).collect::<Vec<_>>() {
+            let leased = ready.leased.clone();
             let tracking = leased.attempt.tracking.clone();
-            if self.rng.u8(..8) == 0 {
-                self.did.push(format!("make {tracking}, unheard"));
-                let outgoing: Outgoing = serde_json::from_str(&leased.attempt.content).unwrap();
-                if &*outgoing.channel != batch::APP {
-                    self.runtime.block_on(self.core.channels.attempt(&outgoing));
-                }
-                *self.doubts.entry(tracking).or_default() += 1;
+            let unheard = self.rng.u8(..8) == 0;
+            self.did.push(format!("make {tracking}{}", if unheard { ", unheard" } else { "" }));
+            let made = self.runtime.block_on(self.core.attempt(ready));
+            if unheard {
+                let channel = &leased.attempt.channel;
+                lock(&self.core.dispatcher).returned(leased.tenant, channel, 1);
             } else {
-                self.did.push(format!("make {tracking}"));
-                self.runtime.block_on(self.core.attempt(leased));
-                // Made, and not yet settled: a crash or a slow lane may have it made again.
-                *self.doubts.entry(tracking).or_default() += 1;
+                self.core.settle(vec![made]).unwrap();
             }
+            // Made, and not yet settled: a crash or a slow lane may have it made again.
+            *self.doubts.entry(tracking).or_default() += 1;
         }
     }
 
@@ -296,7 +316,7 @@ impl World {
         let tenant = self.rng.usize(..TENANTS.len());
         let name = TenantName::known(TENANTS[tenant]);
         let lane = self.core.lane(&name).unwrap();
-        let attempts = self.store.attempts(lane.id, None, None, 100).unwrap();
+        let attempts = self.store.attempts(lane.id, &Which::default(), None, 100).unwrap();
         let Some(attempt) = self.rng.choice(&attempts) else { return };
         let grades: [&str; 4] = ["delivered", "opened", "confirmed", "failed"];
         let shows = self.rng.choice(grades).unwrap();
@@ -335,10 +355,11 @@ impl World {
         self.store.flush().unwrap();
     }
 
-    fn chores(&mut self) {
+    /// True if there is more to do.
+    fn chores(&mut self) -> bool {
         self.did.push("chores".to_owned());
-        self.core.retime().unwrap();
         self.core.replace_failing();
+        self.core.retime().unwrap()
     }
 
     /// The process dies, and another one finds what is on the disk.
@@ -367,18 +388,19 @@ impl World {
         for tenant in TENANTS {
             self.core.activate(&TenantName::known(tenant), 1).unwrap();
         }
-        for _ in 0..400 {
+        for _ in 0..1_000 {
             for call in std::mem::take(&mut self.unheard) {
                 self.offer(call.tenant, vec![call]);
             }
-            self.chores();
+            let going = self.chores();
             let fired = self.core.fire().unwrap();
             self.lease();
-            for leased in std::mem::take(&mut self.leased) {
-                *self.doubts.entry(leased.attempt.tracking.clone()).or_default() += 1;
-                self.runtime.block_on(self.core.attempt(leased));
+            for ready in std::mem::take(&mut self.leased) {
+                *self.doubts.entry(ready.leased.attempt.tracking.clone()).or_default() += 1;
+                let made = self.runtime.block_on(self.core.attempt(ready));
+                self.core.settle(vec![made]).unwrap();
             }
-            let mut worked = fired > 0;
+            let mut worked = fired > 0 || going;
             while let Some((lane, inputs)) = self.core.next_batch() {
                 worked = true;
                 let evaluated = batch::evaluate(&self.core, &lane, inputs);
@@ -389,13 +411,20 @@ impl World {
             }
             group::commit(&self.core, std::mem::take(&mut self.ready));
             self.check();
-            if !worked && self.waiting.is_empty() && self.unheard.is_empty() {
+            if !worked && !self.core.is_idle() {
+                // Whoever rests comes back.
+                self.clock.set(self.clock.now().plus(Millis(1_000)));
+            } else if !worked && self.waiting.is_empty() && self.unheard.is_empty() {
                 let now = self.clock.now();
                 match self.store.next_due().unwrap() {
                     Some(due) => self.clock.set(now.max(due)),
-                    // The last leases end.
+                    // The last leases end, the last tries are made.
                     None if self.truth.is_settled(&self.core, &*self.store) => return,
-                    None => self.clock.set(now.plus(Millis(60_000))),
+                    None => {
+                        let waiting = self.store.waiting().unwrap().into_iter().map(|w| w.due);
+                        let soon = now.plus(Millis(60_000));
+                        self.clock.set(waiting.min().map_or(soon, |due| due.max(soon)));
+                    }
                 }
             }
         }

@@ -8,10 +8,9 @@ use std::sync::{Arc, Mutex, OnceLock};
 use fastrand::Rng;
 
 use super::faulty::Faulty;
-use crate::channel::{Channel, Channels, Outcome, Sending};
+use crate::channel::{Channel, Channels, Dispatch, Outcome, Reason, Sending};
 use crate::clock::{Clock, Manual};
 use crate::config::{Config, Overrides};
-use crate::engine::Outgoing;
 use crate::sandbox::{Compiler, Limits, Policy, Sandbox};
 use crate::service::core::{Core, Parts};
 use crate::service::lane::lock;
@@ -42,10 +41,18 @@ impl Channel for Post {
         "log"
     }
 
-    fn send<'a>(&'a self, outgoing: &'a Outgoing) -> Sending<'a> {
-        *lock(&self.given).entry(outgoing.tracking.clone()).or_default() += 1;
-        let outcome =
-            if lock(&self.rng).u8(..8) == 0 { Outcome::Failed } else { Outcome::Accepted };
+    fn send<'a>(&'a self, dispatch: &'a Dispatch) -> Sending<'a> {
+        let dead = dispatch.outgoing.address.as_deref().is_some_and(|to| to.starts_with("gone"));
+        let outcome = match lock(&self.rng).u8(..8) {
+            _ if dead => Outcome::gone(Reason::InvalidAddress, "nobody is there"),
+            0 => Outcome::failed(Reason::Rejected, "no"),
+            1 | 2 => Outcome::later(Reason::Throttled, "not now"),
+            _ => {
+                let tracking = dispatch.outgoing.tracking.clone();
+                *lock(&self.given).entry(tracking).or_default() += 1;
+                Outcome::ACCEPTED
+            }
+        };
         Box::pin(std::future::ready(outcome))
     }
 }
@@ -60,7 +67,7 @@ pub(super) fn open(
         Options { synchronous: Synchronous::Off, flush_every: usize::MAX, ..Options::default() };
     let inner: Arc<dyn Store> = Arc::new(Sqlite::open(folder, options).unwrap());
     let store = Arc::new(Faulty::new(inner));
-    let text = "[engine]\nthreads = 1\nbatch = 16\n[ingest]\nrate = 1000000\nburst = 1000000\ndedup_window = \"365d\"\n";
+    let text = "[engine]\nthreads = 1\nbatch = 16\n[ingest]\nrate = 1000000\nburst = 1000000\ndedup_window = \"365d\"\n[delivery]\nretries = \"1m 10m 1h\"\n";
     let file = Some((Path::new("simulation.toml"), text));
     let config = Config::load(file, std::iter::empty(), &Overrides::default()).unwrap();
     let mut channels = Channels::default();

@@ -9,9 +9,10 @@ use super::TENANTS;
 use crate::engine::event::{Event, Fields, Instant, Value, What};
 use crate::engine::{Decision, Record, State, Turn};
 use crate::service::TenantName;
+use crate::service::chain;
 use crate::service::core::Core;
 use crate::service::release::Live;
-use crate::store::{Seq, Store, UserKey};
+use crate::store::{Logged, Seq, Store, TenantId, UserKey, Which};
 
 #[derive(Deserialize)]
 struct Line {
@@ -27,6 +28,9 @@ struct Line {
     #[serde(default)]
     trace: Vec<Record>,
 }
+
+/// When a message went out, which, and on which channel.
+type Push = (Instant, Arc<str>, Arc<str>);
 
 /// What is known to be true so far.
 #[derive(Default)]
@@ -45,6 +49,11 @@ struct Tenant {
     /// Tracking ids that were decided upon, with send key and channel.
     sent: BTreeMap<Arc<str>, Arc<str>>,
     releases: BTreeMap<u64, Arc<Live>>,
+    /// The head of the chain so far.
+    head: [u8; 32],
+    /// What counts for caps, by user; users who turned out to be several have it all.
+    pushes: BTreeMap<Arc<str>, Vec<Push>>,
+    merged: BTreeSet<Arc<str>>,
 }
 
 impl Truth {
@@ -76,7 +85,8 @@ impl Truth {
     pub(super) fn is_settled(&self, core: &Core, store: &dyn Store) -> bool {
         TENANTS.iter().all(|name| {
             let lane = core.lane(&TenantName::known(name)).unwrap();
-            let attempts = store.attempts(lane.id, None, None, usize::MAX >> 1).unwrap();
+            let attempts =
+                store.attempts(lane.id, &Which::default(), None, usize::MAX >> 1).unwrap();
             attempts.iter().all(|attempt| attempt.outcome.is_some())
         })
     }
@@ -121,6 +131,7 @@ impl Tenant {
             let Some(last) = chunks.last() else { return };
             self.read = last.seq;
             for chunk in chunks {
+                self.check_chain(lane.id, &chunk);
                 let lines =
                     chunk.lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
                 for line in lines {
@@ -131,11 +142,68 @@ impl Tenant {
         }
     }
 
+    /// Each chunk with lines follows the one before, and nothing of it was altered.
+    fn check_chain(&mut self, tenant: TenantId, chunk: &Logged) {
+        if chunk.lines.is_empty() {
+            return;
+        }
+        let head = chain::check(Some(self.head), tenant, chunk);
+        self.head = head.unwrap_or_else(|wrong| panic!("chunk {}: {wrong}", chunk.seq.0));
+    }
+
+    /// Nothing goes out in a user's night, nor what they do not want, nor more than a cap allows.
+    fn check_rails(
+        &mut self,
+        live: &Live,
+        user: &Arc<str>,
+        at: Instant,
+        trace: &[Record],
+        said: bool,
+    ) {
+        let guard = live.engine.strategy().guard();
+        let state = &self.states[user];
+        for record in trace {
+            let at = at.max(record.at);
+            match &record.decision {
+                Decision::Sent { message, channel, .. } => {
+                    let known = state.messages.iter().find(|known| known.id == *message);
+                    // What the user said in the same turn may have come after.
+                    if let (Some(known), false) = (known, said) {
+                        assert_eq!(guard.quiet(state, known.importance, at), None, "sent at night");
+                        assert!(guard.wants(state, &known.key, channel), "sent and not wanted");
+                    }
+                    let pushes = self.pushes.entry(user.clone()).or_default();
+                    pushes.push((at, message.clone(), channel.clone()));
+                    for cap in guard.caps.iter().filter(|_| !self.merged.contains(user)) {
+                        let within =
+                            pushes.iter().filter(|(then, ..)| at.since(*then) < cap.within);
+                        let messages: BTreeSet<_> = within.map(|(_, message, _)| message).collect();
+                        assert!(messages.len() <= cap.most as usize, "{user}: {messages:?}");
+                    }
+                }
+                Decision::Failed { message, channel }
+                | Decision::Withheld { message, channel, .. } => {
+                    let pushes = self.pushes.entry(user.clone()).or_default();
+                    let this = |(_, m, c): &Push| m == message && c == channel;
+                    if let Some(at) = pushes.iter().rposition(this) {
+                        pushes.remove(at);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
     fn take(&mut self, core: &Core, name: &TenantName, line: Line, seq: Seq) {
         for event in line.history.iter().chain(&line.events) {
             if let Some(mark) = mark(event) {
                 assert!(self.marks.insert(mark), "event {mark} was counted twice");
             }
+        }
+        let says = |event: &Event| matches!(event.what, What::Profile { .. } | What::Consent(_));
+        let said = line.history.iter().chain(&line.events).any(says) || !line.absorbed.is_empty();
+        if !line.absorbed.is_empty() {
+            self.merged.insert(line.user.clone());
         }
         let mut state = self.states.remove(&line.user).unwrap_or_default();
         for (other, _) in &line.absorbed {
@@ -162,6 +230,9 @@ impl Tenant {
             trace.extend(advance.trace);
         }
         assert_eq!(trace, line.trace, "what was decided about {} in chunk {}", line.user, seq.0);
+        self.states.insert(line.user.clone(), state);
+        let live = Arc::clone(live);
+        self.check_rails(&live, &line.user, line.at, &trace, said);
         for record in trace {
             if let Decision::Sent { tracking, message, channel, step, .. } = record.decision {
                 let key: Arc<str> = format!("{message} {step} {channel}").into();
@@ -169,13 +240,12 @@ impl Tenant {
                 self.sent.insert(tracking, key);
             }
         }
-        self.states.insert(line.user, state);
     }
 
     /// Everything that was decided is in the outbox, once, and nothing else.
     fn check_outbox(&self, core: &Core, store: &dyn Store, name: &str) {
         let lane = core.lane(&TenantName::known(name)).unwrap();
-        let attempts = store.attempts(lane.id, None, None, usize::MAX >> 1).unwrap();
+        let attempts = store.attempts(lane.id, &Which::default(), None, usize::MAX >> 1).unwrap();
         let there: BTreeSet<&Arc<str>> = attempts.iter().map(|a| &a.attempt.tracking).collect();
         assert_eq!(there.len(), attempts.len(), "an attempt is in the outbox twice");
         assert_eq!(there, self.sent.keys().collect(), "what is in the outbox");
@@ -209,6 +279,6 @@ fn mark(event: &Event) -> Option<u64> {
         What::Operation { fields, .. } | What::Page { fields, .. } | What::Profile { fields } => {
             of(fields)
         }
-        What::Hidden | What::Heartbeat | What::Receipt(_) => None,
+        What::Hidden | What::Heartbeat | What::Consent(_) | What::Receipt(_) => None,
     }
 }

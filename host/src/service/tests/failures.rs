@@ -5,7 +5,7 @@ use crate::engine::event::Millis;
 use crate::service::Error;
 use crate::service::simulate::faulty::Fate;
 use crate::service::ticket::Failed;
-use crate::store::Seq;
+use crate::store::{Seq, Which};
 
 fn stand() -> Stand {
     Stand::of(&strategy(&[("cart", "1h"), ("pay", "2h")]))
@@ -139,6 +139,10 @@ fn an_attempt_that_was_made_and_not_settled_is_settled_again_and_not_made_again(
     }
     stand.settles();
     assert_eq!(stand.post.lock().unwrap().len(), 1);
-    let attempts = stand.core().attempts(&acme(), Some("ann"), None, 9).unwrap().items;
+    let attempts = stand
+        .core()
+        .attempts(&acme(), Which { user: Some("ann"), ..Which::default() }, None, 9)
+        .unwrap()
+        .items;
     assert_eq!(attempts[0].outcome.as_deref(), Some("accepted"));
 }

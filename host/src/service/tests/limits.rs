@@ -4,7 +4,7 @@ use super::stand::{HOUR, MINUTE, Stand, acme, at, run, strategy, told};
 use crate::engine::event::Millis;
 use crate::service::Error;
 use crate::service::lane::{Overflow, lock};
-use crate::service::words::{KeyScope, NewKey};
+use crate::service::words::{KeyScope, NewKey, TenantChange};
 
 #[test]
 fn more_than_can_wait_is_turned_away() {
@@ -73,9 +73,9 @@ fn a_suspended_tenant_rests() {
     stand.clock.advance(Millis(31 * MINUTE));
     stand.core().fire().unwrap();
     stand.works();
-    let leased = stand.core().lease().unwrap();
+    let (leased, _) = stand.core().round().unwrap();
     assert_eq!(leased.len(), 1);
-    stand.core().suspend(&acme(), true).unwrap();
+    stand.core().change_tenant(&acme(), &suspended(true)).unwrap();
     leased.into_iter().for_each(|leased| stand.makes(leased));
     stand.settles();
     let asked = stand.service.authenticate_key(&key);
@@ -93,7 +93,7 @@ fn a_suspended_tenant_rests() {
     let letters =
         |stand: &Stand, user| stand.core().store.letters(id, user, None, 9).unwrap().len();
     assert_eq!((letters(&stand, "ann"), letters(&stand, "bob")), (0, 0));
-    stand.core().suspend(&acme(), false).unwrap();
+    stand.core().change_tenant(&acme(), &suspended(false)).unwrap();
     assert_eq!(&*stand.service.authenticate_key(&key).unwrap().tenant.unwrap().0, "acme");
     assert_eq!(&*stand.service.device(&token).unwrap().user, "ann");
     stand.does_chores();
@@ -154,4 +154,8 @@ fn keys_are_known_until_they_are_revoked() {
     assert!(stand.service.authenticate_key(&made.key).is_err());
     let admin_of_one = NewKey { name: String::new(), scope: KeyScope::Admin };
     assert!(matches!(stand.core().create_key(&acme(), &admin_of_one), Err(Error::Invalid { .. })));
+}
+
+fn suspended(suspended: bool) -> TenantChange {
+    TenantChange { suspended: Some(suspended), daily_quota: None }
 }

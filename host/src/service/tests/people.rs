@@ -72,8 +72,8 @@ fn an_attempt_that_is_under_way_is_settled_for_who_they_are() {
     stand.clock.advance(Millis(HOUR + 1));
     stand.core().fire().unwrap();
     stand.works();
-    let leased = stand.core().lease().unwrap();
-    assert_eq!((leased.len(), &*leased[0].attempt.user), (1, "anon:x"));
+    let (leased, _) = stand.core().round().unwrap();
+    assert_eq!((leased.len(), &*leased[0].leased.attempt.user), (1, "anon:x"));
     let now = stand.now();
     let answer = stand.offers(vec![identify("ann", "x", now)]).unwrap();
     stand.works();

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::Value as Json;
 
-use crate::channel::{Channel, Channels, Outcome, Sending};
+use crate::channel::{Channel, Channels, Dispatch, Outcome, Sending};
 use crate::clock::{Clock, Manual};
 use crate::config::{Config, Overrides};
 use crate::engine::event::{Fields, Instant, Millis, Value, What};
@@ -14,13 +14,14 @@ use crate::ingest::live::{Deed, Item, MessageId, Who};
 use crate::service::batch::{self, Evaluated};
 use crate::service::core::{Core, Parts};
 use crate::service::lane::{Lane, Overflow, lock};
+use crate::service::send::Ready;
 use crate::service::simulate::faulty::{Fate, Faulty};
 use crate::service::simulate::sandbox;
 use crate::service::ticket::{Answer, Failed, Ticket};
 use crate::service::words::{LetterInfo, NewTenant, ReleaseStatus};
 use crate::service::{Service, TenantName, group};
 use crate::store::sqlite::{Options, Sqlite, Synchronous};
-use crate::store::{Leased, Store, UserKey};
+use crate::store::{Store, UserKey};
 
 pub(super) const MINUTE: u64 = 60_000;
 pub(super) const HOUR: u64 = 60 * MINUTE;
@@ -73,9 +74,9 @@ impl Channel for Post {
         "log"
     }
 
-    fn send<'a>(&'a self, outgoing: &'a Outgoing) -> Sending<'a> {
-        lock(&self.0).push(outgoing.clone());
-        Box::pin(std::future::ready(Outcome::Accepted))
+    fn send<'a>(&'a self, dispatch: &'a Dispatch) -> Sending<'a> {
+        lock(&self.0).push(dispatch.outgoing.clone());
+        Box::pin(std::future::ready(Outcome::ACCEPTED))
     }
 }
 
@@ -239,14 +240,15 @@ impl Stand {
 
     /// Makes all attempts that wait.
     pub(super) fn sends(&mut self) -> usize {
-        let leased = self.core().lease().unwrap();
-        let many = leased.len();
-        leased.into_iter().for_each(|leased| self.makes(leased));
+        let (ready, _) = self.core().round().unwrap();
+        let many = ready.len();
+        ready.into_iter().for_each(|ready| self.makes(ready));
         many
     }
 
-    pub(super) fn makes(&self, leased: Leased) {
-        run(self.core().attempt(leased));
+    pub(super) fn makes(&self, ready: Ready) {
+        let made = run(self.core().attempt(ready));
+        self.core().settle(vec![made]).unwrap();
     }
 
     /// Everybody's deadline is found anew, and releases that keep faulting are replaced.

@@ -32,7 +32,7 @@ fn of_a_tenant_that_was_removed_nothing_is_left() {
     assert!(matches!(stand.core().delete_tenant(&acme()), Err(Error::NotFound(_))));
     let store = &stand.core().store;
     assert_eq!(store.users(number, None, 9).unwrap().len(), 0);
-    assert_eq!(store.attempts(number, None, None, 9).unwrap().len(), 0);
+    assert_eq!(store.attempts(number, &crate::store::Which::default(), None, 9).unwrap().len(), 0);
     assert_eq!(store.letters(number, "ann", None, 9).unwrap().len(), 0);
     assert_eq!(store.log(number, crate::store::Seq(0), 9).unwrap().len(), 0);
     assert_eq!(store.next_due().unwrap(), None);

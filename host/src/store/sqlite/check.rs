@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, Row};
 
-use super::codec::{chunk_sum, decode, decode_ids, state_sum};
+use super::codec::{chunk_sum, decode, decode_ids, decode_link, state_sum};
 use super::error::OpenError;
 use super::pool::connect;
 use super::{lock, schema};
@@ -213,7 +213,7 @@ impl Check<'_> {
         let place = |table| (schema::LOG.name, table);
         let noted = "SELECT value FROM meta WHERE name = 'seq'";
         self.greatest = self.number(connection, place("meta"), noted).unwrap_or(0);
-        let sql = "SELECT seq, tenant, at, events, sum, ids, lines FROM chunk ORDER BY seq";
+        let sql = "SELECT seq, tenant, at, events, sum, ids, lines, chain FROM chunk ORDER BY seq";
         self.each(connection, place("chunk"), sql, |check, row| {
             let seq: i64 = row.get(0)?;
             check.greatest = check.greatest.max(seq);
@@ -222,7 +222,8 @@ impl Check<'_> {
             check.report.events += u64::from(events);
             let ids = row.get_ref(5)?.as_blob()?;
             let lines = row.get_ref(6)?.as_blob()?;
-            if chunk_sum((row.get(1)?, seq, row.get(2)?, events), ids, lines)
+            let chain = row.get_ref(7)?.as_blob_or_null()?;
+            if chunk_sum((row.get(1)?, seq, row.get(2)?, events), ids, lines, chain)
                 != row.get::<_, i64>(4)?
             {
                 return Ok(Err(format!("chunk {seq} does not match its sum")));
@@ -232,9 +233,20 @@ impl Check<'_> {
             if rest != 0 || found.count() > events as usize {
                 return Ok(Err(format!("chunk {seq} has more message ids than events")));
             }
+            if chain.is_some_and(|chain| decode_link(chain).is_none()) {
+                return Ok(Err(format!("chunk {seq} has no place in the chain of hashes")));
+            }
             let lines = check.verify.lines.map_or(Ok(()), |verify| verify(lines));
             Ok(lines.map_err(|what| format!("chunk {seq}: {what}")))
         });
+        // The chunk itself may be gone, if it is old.
+        let heads = format!(
+            "SELECT 'tenant ' || head.tenant FROM head LEFT JOIN chunk ON chunk.seq = head.seq \
+             WHERE length(head.head) <> 32 OR head.seq > {} OR (chunk.seq IS NOT NULL AND \
+             (chunk.tenant, substr(chunk.chain, 33)) IS NOT (head.tenant, head.head))",
+            self.greatest
+        );
+        self.none(connection, place("head"), "not the head of a chain of hashes", &heads);
         self.journal(connection, dir);
         let (outbox, letter) = (place("outbox"), place("letter"));
         let count = |check: &mut Self, place: Place| {
@@ -248,7 +260,8 @@ impl Check<'_> {
                      GROUP BY tenant, send_key, channel HAVING count(*) > 1";
         self.none(connection, outbox, "several attempts for", twice);
         let odd = "SELECT tracking FROM outbox WHERE (outcome IS NULL) <> (settled IS NULL) \
-                   OR leases < 0 OR tenant < 0";
+                   OR leases < 0 OR tries < 0 OR tenant < 0 OR leased NOT IN (0, 1) \
+                   OR leased > (outcome IS NULL) OR typeof(due) <> 'integer'";
         self.none(connection, outbox, "neither settled nor waiting", odd);
         let lost = "SELECT tracking FROM letter WHERE NOT EXISTS (SELECT 1 FROM outbox \
                     WHERE outbox.tenant = letter.tenant AND outbox.tracking = letter.tracking) \

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::overlay::Entry;
 use crate::engine::event::Instant;
-use crate::store::{Commit, Seq, StoreError, TenantId, UserKey};
+use crate::store::{Commit, Link, Seq, StoreError, TenantId, UserKey};
 
 const VERSION: u8 = 1;
 const HAS_DUE: u8 = 1;
@@ -63,9 +63,27 @@ pub(super) fn chunk_sum(
     (tenant, seq, at, events): (u32, i64, i64, u32),
     ids: &[u8],
     lines: &[u8],
+    chain: Option<&[u8]>,
 ) -> i64 {
     let sum = Sum::new().number(u64::from(tenant)).signed(seq).signed(at);
-    sum.number(u64::from(events)).bytes(ids).bytes(lines).stored()
+    let sum = sum.number(u64::from(events)).bytes(ids).bytes(lines);
+    // Without a chain it is the sum that chunks had before there were any.
+    chain.map_or(sum, |chain| sum.bytes(chain)).stored()
+}
+
+/// A chunk's place in the chain as a row keeps it.
+pub(super) fn encode_link(link: &Link) -> [u8; 64] {
+    let mut out = [0; 64];
+    let (prev, head) = out.split_at_mut(32);
+    prev.copy_from_slice(&link.prev);
+    head.copy_from_slice(&link.head);
+    out
+}
+
+/// A chunk's place in the chain out of a row; none if the row cannot be one.
+pub(super) fn decode_link(bytes: &[u8]) -> Option<Link> {
+    let (prev, head) = bytes.split_first_chunk()?;
+    Some(Link { prev: *prev, head: head.try_into().ok()? })
 }
 
 /// The images of a commit as a row of the journal; none if there are none.

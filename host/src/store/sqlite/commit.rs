@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rusqlite::{CachedStatement, Connection, params};
 
-use super::codec::{chunk_sum, decode, encode, encode_ids};
+use super::codec::{chunk_sum, decode, encode, encode_ids, encode_link};
 use super::overlay::{Entry, Overlay};
-use super::pool::{WRITE, within};
+use super::pool::{WRITE, securely, within};
 use super::{Shared, locked, number, schema};
 use crate::store::{
-    Attempt, Chunk, Commit, Letter, ReceiptRow, Settled, StoreError, TenantId, UserKey,
+    Attempt, Chunk, Commit, Letter, ReceiptRow, Settled, StoreError, Suppression, TenantId, UserKey,
 };
 
 /// How many times `flush_every` states may wait before commits do.
@@ -129,10 +129,12 @@ impl Shared {
         let next = writer.last + 1;
         let flushed = self.flushed.load(Ordering::Acquire);
         let write = |trim: Option<(u64, u64)>| {
-            let connection = &writer.connection;
-            within(connection, WRITE, |connection| {
+            let all = |connection: &Connection| {
                 for row in &rows {
                     row.insert(connection)?;
+                }
+                for row in &rows {
+                    row.erase(connection)?;
                 }
                 if let Some(images) = &journal {
                     connection
@@ -143,7 +145,12 @@ impl Shared {
                     trim_journal(connection, from, to)?;
                 }
                 Ok(())
-            })
+            };
+            if rows.iter().any(|row| !row.chunk.erased.is_empty()) {
+                securely(&writer.connection, |connection| within(connection, WRITE, all))
+            } else {
+                within(&writer.connection, WRITE, all)
+            }
         };
         let (from, to) = (writer.trimmed, flushed.min(writer.trimmed + TRIM));
         if to > from {
@@ -222,6 +229,7 @@ struct ChunkRow<'a> {
     chunk: &'a Chunk,
     seq: i64,
     ids: Vec<u8>,
+    chain: Option<[u8; 64]>,
     sum: i64,
 }
 
@@ -229,16 +237,17 @@ impl<'a> ChunkRow<'a> {
     fn new(chunk: &'a Chunk) -> Result<ChunkRow<'a>, StoreError> {
         let (seq, ids) = (number(chunk.seq.0)?, encode_ids(&chunk.ids));
         let head = (chunk.tenant.0, seq, chunk.at.0, chunk.events);
-        let sum = chunk_sum(head, &ids, &chunk.lines);
-        Ok(ChunkRow { chunk, seq, ids, sum })
+        let chain = chunk.chain.as_ref().map(encode_link);
+        let sum = chunk_sum(head, &ids, &chunk.lines, chain.as_ref().map(<[u8; 64]>::as_slice));
+        Ok(ChunkRow { chunk, seq, ids, chain, sum })
     }
 
     fn insert(&self, connection: &Connection) -> Result<(), StoreError> {
         let chunk = self.chunk;
         connection
             .prepare_cached(
-                "INSERT INTO chunk (seq, tenant, at, events, sum, ids, lines) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                "INSERT INTO chunk (seq, tenant, at, events, sum, ids, lines, chain) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             )?
             .execute(params![
                 self.seq,
@@ -247,25 +256,39 @@ impl<'a> ChunkRow<'a> {
                 chunk.events,
                 self.sum,
                 self.ids,
-                chunk.lines
+                chunk.lines,
+                self.chain
             ])?;
+        if let Some(link) = &chunk.chain {
+            connection
+                .prepare_cached(
+                    "INSERT INTO head (tenant, seq, head) VALUES (?1, ?2, ?3) \
+                     ON CONFLICT (tenant) DO UPDATE SET seq = excluded.seq, head = excluded.head",
+                )?
+                .execute(params![chunk.tenant.0, self.seq, link.head])?;
+        }
         let into = Into { connection, tenant: chunk.tenant };
         into.links(&chunk.links)?;
         into.outbox(&chunk.outbox)?;
         into.outcomes(&chunk.outcomes)?;
         // After the new attempts, which may be among them, and after the outcomes, which come first.
         into.called_off(chunk)?;
+        into.suppressed(&chunk.suppressed)?;
         into.letters(&chunk.letters)?;
         // After the letters that they may be about.
         into.receipts(self.seq, &chunk.receipts)
+    }
+
+    fn erase(&self, connection: &Connection) -> Result<(), StoreError> {
+        Into { connection, tenant: self.chunk.tenant }.erased(&self.chunk.erased)
     }
 }
 
 /// A tenant's rows on their way into the tables. A statement is looked up once a batch, and not at all
 /// for an empty one.
-struct Into<'a> {
-    connection: &'a Connection,
-    tenant: TenantId,
+pub(super) struct Into<'a> {
+    pub(super) connection: &'a Connection,
+    pub(super) tenant: TenantId,
 }
 
 impl<'a> Into<'a> {
@@ -301,8 +324,8 @@ impl<'a> Into<'a> {
 
     fn outbox(&self, attempts: &[Attempt]) -> Result<(), StoreError> {
         let sql = "INSERT INTO outbox \
-                   (tenant, tracking, send_key, channel, message, user, at, content) \
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING";
+                   (tenant, tracking, send_key, channel, message, user, at, due, address, content) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING";
         self.each(sql, attempts, |s, a| {
             s.execute(params![
                 self.tenant.0,
@@ -312,25 +335,38 @@ impl<'a> Into<'a> {
                 a.message,
                 a.user,
                 a.at.0,
+                a.due.0,
+                a.address,
                 a.content
             ])
         })
     }
 
     fn outcomes(&self, outcomes: &[Settled]) -> Result<(), StoreError> {
-        let sql = "UPDATE outbox SET outcome = ?3, settled = ?4, leased_until = NULL \
-                   WHERE tenant = ?1 AND tracking = ?2 AND outcome IS NULL";
+        let sql = "UPDATE outbox SET outcome = ?3, settled = ?4, reason = ?5, reference = ?6, \
+                   leased = 0 WHERE tenant = ?1 AND tracking = ?2 AND outcome IS NULL";
         self.each(sql, outcomes, |s, o| {
-            s.execute(params![self.tenant.0, o.tracking, o.outcome, o.at.0])
+            let (outcome, reason, reference) = (&o.outcome, &o.reason, &o.reference);
+            s.execute(params![self.tenant.0, o.tracking, outcome, o.at.0, reason, reference])
         })
     }
 
     fn called_off(&self, chunk: &Chunk) -> Result<(), StoreError> {
-        let sql = "UPDATE outbox SET outcome = 'called-off', settled = ?3, leased_until = NULL \
+        let sql = "UPDATE outbox INDEXED BY outbox_message \
+                   SET outcome = 'called-off', settled = ?3, leased = 0 \
                    WHERE tenant = ?1 AND message = ?2 AND outcome IS NULL \
-                   AND (leased_until IS NULL OR leased_until <= ?3)";
+                   AND (leased = 0 OR due <= ?3)";
         self.each(sql, &chunk.called_off, |s, message| {
             s.execute(params![self.tenant.0, message, chunk.at.0])
+        })
+    }
+
+    pub(super) fn suppressed(&self, suppressed: &[Suppression]) -> Result<(), StoreError> {
+        let sql = "INSERT INTO suppression (tenant, channel, address, reason, at) \
+                   VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (tenant, channel, address) \
+                   DO UPDATE SET reason = excluded.reason, at = excluded.at";
+        self.each(sql, suppressed, |s, p| {
+            s.execute(params![self.tenant.0, p.channel, p.address, p.reason, p.at.0])
         })
     }
 
@@ -360,6 +396,22 @@ impl<'a> Into<'a> {
             );
             let params = params![self.tenant.0, receipt.tracking, receipt.at.0];
             self.connection.prepare_cached(&sql)?.execute(params)?;
+        }
+        Ok(())
+    }
+
+    fn erased(&self, users: &[Arc<str>]) -> Result<(), StoreError> {
+        // Receipts are found by what they are about, so they go first.
+        for sql in [
+            "DELETE FROM receipt WHERE tenant = ?1 AND tracking IN \
+             (SELECT tracking FROM outbox WHERE tenant = ?1 AND user = ?2 \
+             UNION ALL SELECT tracking FROM letter WHERE tenant = ?1 AND user = ?2)",
+            "DELETE FROM outbox WHERE tenant = ?1 AND user = ?2",
+            "DELETE FROM letter WHERE tenant = ?1 AND user = ?2",
+            "DELETE FROM link WHERE tenant = ?1 AND name = ?2",
+            "DELETE FROM link WHERE tenant = ?1 AND user = ?2",
+        ] {
+            self.each(sql, users, |s, user| s.execute(params![self.tenant.0, user]))?;
         }
         Ok(())
     }

@@ -7,6 +7,7 @@
 //! wait for that, nor do readers. After a crash the journal's rows that are not in `state.db` are read
 //! back. `control.db` is small and by itself.
 
+mod attempts;
 mod backup;
 mod bell;
 mod check;
@@ -21,9 +22,11 @@ mod outbox;
 mod overlay;
 mod pool;
 mod reads;
+mod redact;
 mod retention;
 mod schema;
 mod states;
+mod suppress;
 #[cfg(test)]
 mod tests;
 
@@ -38,8 +41,9 @@ pub use check::{CheckReport, Finding, Look, Severity, Verify, check};
 pub use error::OpenError;
 
 use super::{
-    Change, Commit, ControlRecord, Delivered, Due, Leased, Logged, ReceiptRow, Recovered,
-    Retention, Seq, Size, Store, StoreError, Stored, TenantId, UserKey,
+    Change, Commit, ControlRecord, Deferred, Delivered, Due, Leased, Logged, ReceiptRow, Recovered,
+    Retention, Seq, Size, Store, StoreError, Stored, Suppression, TenantId, UserKey, Waiting,
+    Wanted, Which,
 };
 use crate::engine::event::Instant;
 use bell::Bell;
@@ -100,8 +104,9 @@ struct Shared {
     /// Who writes `state.db`. Held for a whole flush.
     state: Mutex<Connection>,
     control: Mutex<Connection>,
-    /// Held while attempts are chosen and leased, so that two do not choose the same.
-    leasing: Mutex<()>,
+    /// Held while attempts are chosen and leased, so that two do not choose the same. When the last
+    /// lease ends that may be under way.
+    leasing: Mutex<Instant>,
     /// The last row of the journal that is in `state.db` for good.
     flushed: AtomicU64,
     /// Rung when there is something to flush.
@@ -162,12 +167,7 @@ impl Sqlite {
         }
         let state = schema::open(dir, &schema::STATE, writing(32 << 10))?;
         // Whoever leased attempts before is dead: the lock says so.
-        log.execute(
-            "UPDATE outbox SET leased_until = NULL \
-             WHERE outcome IS NULL AND leased_until IS NOT NULL",
-            [],
-        )
-        .map_err(OpenError::sql(&dir.join(schema::LOG.name)))?;
+        outbox::end_leases(&log).map_err(OpenError::sql(&dir.join(schema::LOG.name)))?;
         // The files' names are to outlive a power cut as well as what is in them.
         File::open(dir).and_then(|dir| dir.sync_all()).map_err(OpenError::io(dir))?;
         let path = |file: &schema::File| dir.join(file.name);
@@ -186,7 +186,7 @@ impl Sqlite {
             read_log: Pool::new(path(&schema::LOG)),
             read_state: Pool::new(path(&schema::STATE)),
             read_control: Pool::new(path(&schema::CONTROL)),
-            leasing: Mutex::new(()),
+            leasing: Mutex::new(Instant::MIN),
             flushed: AtomicU64::new(flushed),
             flusher: Bell::default(),
             keeper: Bell::default(),
@@ -280,32 +280,94 @@ impl Store for Sqlite {
         self.shared.users(tenant, after, most)
     }
 
+    fn waiting(&self) -> Result<Vec<Waiting>, StoreError> {
+        self.shared.waiting()
+    }
+
     fn lease(
         &self,
         now: Instant,
         until: Instant,
-        most: usize,
-        fair: usize,
+        wanted: &[Wanted],
     ) -> Result<Vec<Leased>, StoreError> {
-        self.shared.lease(now, until, most, fair)
+        self.shared.lease(now, until, wanted)
+    }
+
+    fn defer(&self, deferred: &[Deferred]) -> Result<(), StoreError> {
+        self.shared.defer(deferred)
     }
 
     fn release(&self, tenant: TenantId, tracking: &[Arc<str>]) -> Result<(), StoreError> {
         self.shared.release(tenant, tracking)
     }
 
+    fn resend(&self, tenant: TenantId, tracking: &str, due: Instant) -> Result<bool, StoreError> {
+        self.shared.resend(tenant, tracking, due)
+    }
+
     fn attempt(&self, tenant: TenantId, tracking: &str) -> Result<Option<Leased>, StoreError> {
         self.shared.attempt(tenant, tracking)
+    }
+
+    fn by_reference(
+        &self,
+        tenant: TenantId,
+        channel: &str,
+        reference: &str,
+    ) -> Result<Option<Leased>, StoreError> {
+        self.shared.by_reference(tenant, channel, reference)
+    }
+
+    fn by_address(
+        &self,
+        tenant: TenantId,
+        channel: &str,
+        address: &str,
+    ) -> Result<Option<Leased>, StoreError> {
+        self.shared.by_address(tenant, channel, address)
     }
 
     fn attempts(
         &self,
         tenant: TenantId,
-        user: Option<&str>,
+        which: &Which<'_>,
         before: Option<(Instant, &str)>,
         most: usize,
     ) -> Result<Vec<Leased>, StoreError> {
-        self.shared.attempts(tenant, user, before, most)
+        self.shared.attempts(tenant, which, before, most)
+    }
+
+    fn sent_since(&self, tenant: TenantId, since: Instant) -> Result<u64, StoreError> {
+        self.shared.sent_since(tenant, since)
+    }
+
+    fn suppressed(
+        &self,
+        addresses: &[(TenantId, Arc<str>, Arc<str>)],
+    ) -> Result<Vec<Option<Suppression>>, StoreError> {
+        self.shared.suppressed(addresses)
+    }
+
+    fn suppressions(
+        &self,
+        tenant: TenantId,
+        after: Option<(&str, &str)>,
+        most: usize,
+    ) -> Result<Vec<Suppression>, StoreError> {
+        self.shared.suppressions(tenant, after, most)
+    }
+
+    fn suppress(&self, tenant: TenantId, suppressed: &[Suppression]) -> Result<(), StoreError> {
+        self.shared.suppress(tenant, suppressed)
+    }
+
+    fn unsuppress(
+        &self,
+        tenant: TenantId,
+        channel: &str,
+        address: &str,
+    ) -> Result<bool, StoreError> {
+        self.shared.unsuppress(tenant, channel, address)
     }
 
     fn receipts(&self, tenant: TenantId, tracking: &str) -> Result<Vec<ReceiptRow>, StoreError> {
@@ -328,6 +390,14 @@ impl Store for Sqlite {
 
     fn chunk(&self, tenant: TenantId, seq: Seq) -> Result<Option<Logged>, StoreError> {
         Ok(self.shared.logged(tenant, seq, seq, 1)?.pop())
+    }
+
+    fn head(&self, tenant: TenantId) -> Result<Option<(Seq, [u8; 32])>, StoreError> {
+        self.shared.head(tenant)
+    }
+
+    fn redact(&self, tenant: TenantId, chunks: &[(Seq, Vec<u8>)]) -> Result<(), StoreError> {
+        self.shared.redact(tenant, chunks)
     }
 
     fn control(&self) -> Result<Vec<ControlRecord>, StoreError> {

@@ -1,110 +1,169 @@
-//! The outbox: attempts on lease, given back, and looked up. Touches the outbox in `log.db`.
+//! The outbox at work: what waits, and attempts on lease, put off and given back. Touches the outbox in
+//! `log.db`.
 //!
 //! A lease is durable before it is given: so whoever finds a lease that has run out, after a crash for
-//! one, knows from its count that the message may have been sent already.
+//! one, knows from its count that the message may have been sent already. A lease is a later `due` and a
+//! mark, so that one index finds all that can be done at a moment: what is put off, leased or held back
+//! lies behind, and is not read.
 
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::attempts::{COLUMNS, leased};
 use super::{Shared, limit, locked};
 use crate::engine::event::Instant;
-use crate::store::{Attempt, Leased, StoreError, TenantId};
+use crate::store::{Deferred, Leased, StoreError, TenantId, Waiting, Wanted};
 
-/// The columns that [`leased`] reads.
-const COLUMNS: &str =
-    "tenant, tracking, send_key, message, user, channel, at, content, leases, outcome";
+/// Rows in one transaction: commits wait for as long as it takes.
+const PIECE: usize = 512;
 
-/// Leases in one transaction. A lease is three rows of indexes or so.
-const PIECE: usize = 256;
+/// The first of a tenant's next channel. In one with the next tenant's it would read all of the channel
+/// before: SQLite seeks the first of a pair, not what follows its last.
+pub(super) const NEXT_CHANNEL: &str = "SELECT tenant, channel, due FROM outbox \
+                                       INDEXED BY outbox_waiting WHERE outcome IS NULL \
+                                       AND tenant = ?1 AND channel > ?2 \
+                                       ORDER BY channel, due LIMIT 1";
+/// The first of the next tenant's first channel.
+pub(super) const NEXT_TENANT: &str = "SELECT tenant, channel, due FROM outbox \
+                                      INDEXED BY outbox_waiting WHERE outcome IS NULL \
+                                      AND tenant > ?1 ORDER BY tenant, channel, due LIMIT 1";
+/// What has been due for longest of a tenant and channel.
+pub(super) const FIRST: &str = "SELECT id, due FROM outbox INDEXED BY outbox_waiting \
+                                WHERE outcome IS NULL AND tenant = ?1 AND channel = ?2 \
+                                AND due <= ?3 ORDER BY due, leased LIMIT ?4";
+/// Leases that end after a moment.
+const BEYOND: &str = "SELECT id FROM outbox INDEXED BY outbox_waiting \
+                      WHERE outcome IS NULL AND leased = 1 AND due > ?1";
 
-fn leased(row: &Row<'_>) -> Result<Leased, rusqlite::Error> {
-    Ok(Leased {
-        tenant: TenantId(row.get(0)?),
-        attempt: Attempt {
-            tracking: row.get(1)?,
-            send_key: row.get(2)?,
-            message: row.get(3)?,
-            user: row.get(4)?,
-            channel: row.get(5)?,
-            at: Instant(row.get(6)?),
-            content: row.get(7)?,
-        },
-        leases: row.get(8)?,
-        outcome: row.get(9)?,
-    })
+/// Ends leases of a process that is no more: the attempts are due since they were decided.
+pub(super) fn end_leases(connection: &Connection) -> Result<usize, rusqlite::Error> {
+    connection.execute(
+        "UPDATE outbox INDEXED BY outbox_waiting SET leased = 0, due = at \
+         WHERE outcome IS NULL AND leased = 1",
+        [],
+    )
 }
 
-/// Attempts that may be leased at `now`, oldest first: the moment and number of each.
-fn free(
+/// What there is to lease: the number of each attempt, and since when it is due.
+fn due(
     connection: &Connection,
     now: Instant,
-    latest: Instant,
-    most: usize,
-    fair: usize,
-) -> Result<Vec<(i64, i64)>, StoreError> {
-    // From tenant to tenant, and of each only its oldest: the backlog of one costs the others nothing.
-    let mut next = connection.prepare_cached(
-        "SELECT tenant FROM outbox INDEXED BY outbox_waiting \
-         WHERE outcome IS NULL AND tenant > ?1 ORDER BY tenant LIMIT 1",
-    )?;
-    let mut oldest = connection.prepare_cached(
-        "SELECT at, id FROM outbox INDEXED BY outbox_waiting \
-         WHERE outcome IS NULL AND tenant = ?1 \
-         AND (leased_until IS NULL OR leased_until <= ?2 OR leased_until > ?4) \
-         ORDER BY at, id LIMIT ?3",
-    )?;
+    wanted: &[Wanted],
+) -> Result<Vec<(i64, Instant)>, StoreError> {
+    let mut first = connection.prepare_cached(FIRST)?;
     let mut found = Vec::new();
-    let mut tenant = -1_i64;
-    while let Some(waits) = next.query_row([tenant], |row| row.get(0)).optional()? {
-        tenant = waits;
-        let rows = oldest
-            .query_map(params![tenant, now.0, limit(fair.min(most)), latest.0], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })?;
-        for row in rows {
+    for wanted in wanted {
+        let bound = params![wanted.tenant.0, wanted.channel, now.0, limit(wanted.most)];
+        let row = |row: &Row<'_>| Ok((row.get(0)?, Instant(row.get(1)?)));
+        for row in first.query_map(bound, row)? {
             found.push(row?);
         }
     }
-    found.sort_unstable();
-    found.truncate(most);
     Ok(found)
 }
 
 impl Shared {
+    /// See [`crate::store::Store::waiting`].
+    pub(super) fn waiting(&self) -> Result<Vec<Waiting>, StoreError> {
+        self.read_log.read(|connection| {
+            let mut channel = connection.prepare_cached(NEXT_CHANNEL)?;
+            let mut tenant = connection.prepare_cached(NEXT_TENANT)?;
+            let row = |row: &Row<'_>| {
+                let (tenant, channel) = (TenantId(row.get(0)?), row.get(1)?);
+                Ok(Waiting { tenant, channel, due: Instant(row.get(2)?) })
+            };
+            let mut found = Vec::new();
+            let mut next = tenant.query_row([-1], row).optional()?;
+            while let Some(waiting) = next {
+                let last = params![waiting.tenant.0, waiting.channel];
+                next = channel.query_row(last, row).optional()?;
+                if next.is_none() {
+                    next = tenant.query_row([waiting.tenant.0], row).optional()?;
+                }
+                found.push(waiting);
+            }
+            Ok(found)
+        })
+    }
+
     /// See [`crate::store::Store::lease`].
     pub(super) fn lease(
         &self,
         now: Instant,
         until: Instant,
-        most: usize,
-        fair: usize,
+        wanted: &[Wanted],
     ) -> Result<Vec<Leased>, StoreError> {
-        let _alone = locked(&self.leasing);
-        // A lease that ends much later than one given now was given before the clock was set back: nobody
-        // waits for the clock to catch up.
+        let mut last_end = locked(&self.leasing);
+        // A lease that ends much later than one given now was given before the clock was set back. All
+        // there are were given here, so it is known when there is such a one.
         let latest = until.plus(until.since(now));
+        if *last_end > latest {
+            self.end_beyond(latest, now)?;
+            *last_end = latest;
+        }
         // Chosen while commits go on; whoever was settled since is left out below.
-        let free = self.read_log.read(|connection| free(connection, now, latest, most, fair))?;
-        let mut given = Vec::with_capacity(free.len());
-        for piece in free.chunks(PIECE) {
-            locked(&self.log).write(|connection| {
+        let due = self.read_log.read(|connection| due(connection, now, wanted))?;
+        if !due.is_empty() {
+            *last_end = until.max(*last_end);
+        }
+        let mut given = Vec::with_capacity(due.len());
+        for piece in due.chunks(PIECE) {
+            let before = given.len();
+            let leased = locked(&self.log).write(|connection| {
                 let mut lease = connection.prepare_cached(&format!(
-                    "UPDATE outbox SET leases = leases + 1, leased_until = ?2 \
-                     WHERE id = ?1 AND outcome IS NULL \
-                     AND (leased_until IS NULL OR leased_until <= ?3 OR leased_until > ?4) \
-                     RETURNING {COLUMNS}"
+                    "UPDATE outbox SET leases = leases + 1, leased = 1, due = ?2 \
+                     WHERE id = ?1 AND outcome IS NULL AND due <= ?3 RETURNING {COLUMNS}"
                 ))?;
-                for (_, id) in piece {
-                    let row = lease
-                        .query_row(params![id, until.0, now.0, latest.0], leased)
-                        .optional()?;
-                    given.extend(row);
+                for (id, due) in piece {
+                    let row = lease.query_row(params![id, until.0, now.0], leased).optional()?;
+                    given.extend(row.map(|mut row| {
+                        row.attempt.due = *due;
+                        row
+                    }));
                 }
                 Ok(())
-            })?;
+            });
+            if let Err(error) = leased {
+                // What was not written is not given; what was would else wait for the end of its lease.
+                given.truncate(before);
+                if given.is_empty() {
+                    return Err(error);
+                }
+                tracing::warn!(%error, "fewer attempts are leased than could be");
+                break;
+            }
         }
         Ok(given)
+    }
+
+    /// Ends leases that end after `latest`: they are due `now`.
+    fn end_beyond(&self, latest: Instant, now: Instant) -> Result<(), StoreError> {
+        let ids = self.read_log.read(|connection| {
+            let mut rows = connection.prepare_cached(BEYOND)?;
+            let ids = rows.query_map([latest.0], |row| row.get::<_, i64>(0))?;
+            Ok(ids.collect::<Result<Vec<_>, _>>()?)
+        })?;
+        if !ids.is_empty() {
+            tracing::warn!(leases = ids.len(), "the clock was set back; leases end early");
+        }
+        let sql = "UPDATE outbox SET leased = 0, due = ?2 \
+                   WHERE id = ?1 AND outcome IS NULL AND leased = 1 AND due > ?3";
+        self.pieces(&ids, |connection, id| {
+            connection.prepare_cached(sql)?.execute([*id, now.0, latest.0])?;
+            Ok(())
+        })
+    }
+
+    /// See [`crate::store::Store::defer`].
+    pub(super) fn defer(&self, deferred: &[Deferred]) -> Result<(), StoreError> {
+        let sql = "UPDATE outbox SET tries = tries + ?5, leased = 0, due = ?3, reason = ?4 \
+                   WHERE tenant = ?1 AND tracking = ?2 AND outcome IS NULL";
+        self.pieces(deferred, |connection, d| {
+            let bound = params![d.tenant.0, d.tracking, d.due.0, d.reason, d.tried];
+            connection.prepare_cached(sql)?.execute(bound)?;
+            Ok(())
+        })
     }
 
     /// See [`crate::store::Store::release`]. The count of leases stays: it was leased.
@@ -113,56 +172,40 @@ impl Shared {
         tenant: TenantId,
         tracking: &[Arc<str>],
     ) -> Result<(), StoreError> {
-        for piece in tracking.chunks(PIECE) {
-            locked(&self.log).write(|connection| {
-                let mut release = connection.prepare_cached(
-                    "UPDATE outbox SET leased_until = NULL \
-                     WHERE tenant = ?1 AND tracking = ?2 AND outcome IS NULL",
-                )?;
-                for tracking in piece {
-                    release.execute(params![tenant.0, tracking])?;
-                }
-                Ok(())
-            })?;
-        }
-        Ok(())
+        let sql = "UPDATE outbox SET leased = 0, due = at \
+                   WHERE tenant = ?1 AND tracking = ?2 AND outcome IS NULL AND leased = 1";
+        self.pieces(tracking, |connection, tracking| {
+            connection.prepare_cached(sql)?.execute(params![tenant.0, tracking])?;
+            Ok(())
+        })
     }
 
-    /// See [`crate::store::Store::attempt`].
-    pub(super) fn attempt(
+    /// See [`crate::store::Store::resend`].
+    pub(super) fn resend(
         &self,
         tenant: TenantId,
         tracking: &str,
-    ) -> Result<Option<Leased>, StoreError> {
-        self.read_log.read(|connection| {
-            let mut one = connection.prepare_cached(&format!(
-                "SELECT {COLUMNS} FROM outbox WHERE tenant = ?1 AND tracking = ?2"
-            ))?;
-            Ok(one.query_row(params![tenant.0, tracking], leased).optional()?)
-        })
+        due: Instant,
+    ) -> Result<bool, StoreError> {
+        let sql = "UPDATE outbox SET outcome = NULL, settled = NULL, reason = NULL, leased = 0, \
+                   leases = 0, tries = 0, due = ?3 \
+                   WHERE tenant = ?1 AND tracking = ?2 AND outcome IN ('failed', 'refused')";
+        let changed = locked(&self.log).write(|connection| {
+            Ok(connection.prepare_cached(sql)?.execute(params![tenant.0, tracking, due.0])?)
+        })?;
+        Ok(changed > 0)
     }
 
-    /// See [`crate::store::Store::attempts`].
-    pub(super) fn attempts(
+    /// Writes rows a piece at a time, so that commits have their turn in between.
+    pub(super) fn pieces<T>(
         &self,
-        tenant: TenantId,
-        user: Option<&str>,
-        before: Option<(Instant, &str)>,
-        most: usize,
-    ) -> Result<Vec<Leased>, StoreError> {
-        let whose = if user.is_some() { "AND user = ?2" } else { "AND ?2 IS NULL" };
-        let when = if before.is_some() { "AND (at, tracking) < (?3, ?4)" } else { "" };
-        let index = if user.is_some() { "outbox_user" } else { "outbox_time" };
-        let (at, tracking) = before.map_or((0, ""), |(at, tracking)| (at.0, tracking));
-        self.read_log.read(|connection| {
-            // What is not used of the four is there to be counted.
-            let mut rows = connection.prepare_cached(&format!(
-                "SELECT {COLUMNS} FROM outbox INDEXED BY {index} \
-                 WHERE tenant = ?1 {whose} {when} AND (?3 IS NOT NULL OR ?4 IS NOT NULL) \
-                 ORDER BY at DESC, tracking DESC LIMIT ?5"
-            ))?;
-            let bound = params![tenant.0, user, at, tracking, limit(most)];
-            Ok(rows.query_map(bound, leased)?.collect::<Result<_, _>>()?)
-        })
+        rows: &[T],
+        mut each: impl FnMut(&Connection, &T) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        for piece in rows.chunks(PIECE) {
+            locked(&self.log)
+                .write(|connection| piece.iter().try_for_each(|row| each(connection, row)))?;
+        }
+        Ok(())
     }
 }

@@ -93,6 +93,24 @@ pub(super) fn within<T>(
     done
 }
 
+/// Has `work` overwrite what it removes, pages that become free included: they are written once more.
+/// Copies in the write-ahead log last until that begins anew.
+///
+/// # Errors
+///
+/// As `work` or the database says.
+pub(super) fn securely<T>(
+    connection: &Connection,
+    work: impl FnOnce(&Connection) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    connection.pragma_update(None, "secure_delete", "ON")?;
+    let done = work(connection);
+    if let Err(error) = connection.pragma_update(None, "secure_delete", "FAST") {
+        tracing::warn!(%error, "what is removed goes on being overwritten: commits may be slow");
+    }
+    done
+}
+
 /// How a transaction that writes begins.
 pub(super) const WRITE: &str = "BEGIN IMMEDIATE";
 /// How a transaction that reads begins.

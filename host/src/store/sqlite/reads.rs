@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::codec::{chunk_sum, decode_ids};
+use super::codec::{chunk_sum, decode_ids, decode_link};
 use super::pool::{READ, within};
 use super::{Shared, limit};
 use crate::engine::event::Instant;
@@ -45,7 +45,18 @@ impl Shared {
                 ids.extend(found.rev().take(left).map(|id| (tenant, at, id)));
             }
             ids.reverse();
-            Ok(Recovered { seq: Seq(greatest.cast_unsigned()), ids })
+            let mut heads = connection.prepare("SELECT tenant, seq, head FROM head")?;
+            let heads = heads.query_map([], head)?.collect::<Result<_, _>>()?;
+            Ok(Recovered { seq: Seq(greatest.cast_unsigned()), ids, heads })
+        })
+    }
+
+    /// See [`crate::store::Store::head`].
+    pub(super) fn head(&self, tenant: TenantId) -> Result<Option<(Seq, [u8; 32])>, StoreError> {
+        self.read_log.read(|connection| {
+            let sql = "SELECT tenant, seq, head FROM head WHERE tenant = ?1";
+            let found = connection.prepare_cached(sql)?.query_row([tenant.0], head).optional()?;
+            Ok(found.map(|(_, seq, head)| (seq, head)))
         })
     }
 
@@ -77,7 +88,8 @@ impl Shared {
         let number = |seq: Seq| i64::try_from(seq.0).unwrap_or(i64::MAX);
         self.read_log.read(|connection| {
             let mut rows = connection.prepare_cached(
-                "SELECT seq, at, events, sum, ids, lines FROM chunk INDEXED BY chunk_tenant \
+                "SELECT seq, at, events, sum, ids, lines, chain \
+                 FROM chunk INDEXED BY chunk_tenant \
                  WHERE tenant = ?1 AND seq >= ?2 AND seq <= ?3 ORDER BY seq LIMIT ?4",
             )?;
             let bound = params![tenant.0, number(from), number(to), limit(most)];
@@ -87,7 +99,10 @@ impl Shared {
                 let (seq, at, events): (i64, i64, u32) = (row.get(0)?, row.get(1)?, row.get(2)?);
                 let ids = row.get_ref(4)?.as_blob().map_err(rusqlite::Error::from)?;
                 let lines: Vec<u8> = row.get(5)?;
-                if chunk_sum((tenant.0, seq, at, events), ids, &lines) != row.get::<_, i64>(3)? {
+                let chain = row.get_ref(6)?.as_blob_or_null().map_err(rusqlite::Error::from)?;
+                let link = chain.and_then(decode_link);
+                let sum = chunk_sum((tenant.0, seq, at, events), ids, &lines, chain);
+                if sum != row.get::<_, i64>(3)? || link.is_none() != chain.is_none() {
                     let what = format!("chunk {seq} does not match its sum");
                     return Err(StoreError::Damaged(what));
                 }
@@ -96,6 +111,7 @@ impl Shared {
                     at: Instant(at),
                     events,
                     lines,
+                    chain: link,
                 });
             }
             Ok(found)
@@ -145,6 +161,11 @@ impl Shared {
             Ok(found)
         })
     }
+}
+
+fn head(row: &Row<'_>) -> Result<(TenantId, Seq, [u8; 32]), rusqlite::Error> {
+    let seq = row.get::<_, i64>(1)?.cast_unsigned();
+    Ok((TenantId(row.get(0)?), Seq(seq), row.get(2)?))
 }
 
 fn delivered(row: &Row<'_>) -> Result<Delivered, rusqlite::Error> {

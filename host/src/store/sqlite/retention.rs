@@ -1,7 +1,7 @@
 //! What goes: old chunks and messages, and tenants. And how much there is. Touches `log.db` and
 //! `state.db`; nothing in here holds up a commit for longer than a small transaction takes.
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::pool::{WRITE, within};
 use super::{Shared, limit, locked, schema};
@@ -23,21 +23,19 @@ impl Shared {
         let sql = "SELECT seq, length(ids) + length(lines), sum, ids, lines FROM chunk \
                    INDEXED BY chunk_at WHERE at < ?1 ORDER BY at, seq";
         let more = self.remove_chunks(sql, log)?;
-        let step = limit(STEP);
+        let settled = self.read_log.read(|connection| settled(connection, messages))?;
+        let letters = "DELETE FROM letter WHERE id IN (SELECT id FROM letter INDEXED BY letter_at \
+                       WHERE at < ?1 ORDER BY at LIMIT ?2)";
         let removed = locked(&self.log).write(|connection| {
-            let mut removed = 0;
-            for sql in [
-                "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox INDEXED BY outbox_settled \
-                 WHERE outcome IS NOT NULL AND at < ?1 ORDER BY at LIMIT ?2)",
-                "DELETE FROM letter WHERE id IN (SELECT id FROM letter INDEXED BY letter_at \
-                 WHERE at < ?1 ORDER BY at LIMIT ?2)",
-            ] {
-                let now = connection.prepare_cached(sql)?.execute([messages, step])?;
-                removed = removed.max(now);
+            // It may have been sent again since it was looked for.
+            let mut attempt = connection
+                .prepare_cached("DELETE FROM outbox WHERE id = ?1 AND outcome IS NOT NULL")?;
+            for id in &settled {
+                attempt.execute([id])?;
             }
-            Ok(removed)
+            Ok(connection.prepare_cached(letters)?.execute([messages, limit(STEP)])?)
         })?;
-        Ok(more || removed >= STEP)
+        Ok(more || settled.len().max(removed) >= STEP)
     }
 
     /// Removes the first few chunks that `sql` finds, with their receipts; true if there may be more.
@@ -99,10 +97,19 @@ impl Shared {
             );
             while locked(&self.log).write(|connection| step(connection, &sql, tenant))? > 0 {}
         }
-        let links = "DELETE FROM link WHERE tenant = ?1 AND name IN \
-                     (SELECT name FROM link WHERE tenant = ?1 LIMIT ?2)";
-        while locked(&self.log).write(|connection| step(connection, links, tenant))? > 0 {}
-        Ok(())
+        for sql in [
+            "DELETE FROM link WHERE tenant = ?1 AND name IN \
+             (SELECT name FROM link WHERE tenant = ?1 LIMIT ?2)",
+            "DELETE FROM suppression WHERE tenant = ?1 AND (channel, address) IN \
+             (SELECT channel, address FROM suppression WHERE tenant = ?1 LIMIT ?2)",
+        ] {
+            while locked(&self.log).write(|connection| step(connection, sql, tenant))? > 0 {}
+        }
+        let head = "DELETE FROM head WHERE tenant = ?1";
+        locked(&self.log).write(|connection| {
+            connection.prepare_cached(head)?.execute([tenant.0])?;
+            Ok(())
+        })
     }
 
     /// See [`crate::store::Store::size`].
@@ -121,6 +128,32 @@ impl Shared {
         let unflushed = self.overlay.counts().1 as u64;
         Ok(Size { bytes, outbox: outbox.cast_unsigned(), unflushed })
     }
+}
+
+/// The first few settled attempts from before `before`, tenant by tenant. Attempts of that age that wait
+/// still are read and passed over: there is no index that leaves them out, as each attempt would pay.
+fn settled(connection: &Connection, before: i64) -> Result<Vec<i64>, StoreError> {
+    let mut next = connection.prepare_cached(
+        "SELECT tenant FROM outbox INDEXED BY outbox_time WHERE tenant > ?1 \
+         ORDER BY tenant LIMIT 1",
+    )?;
+    let mut oldest = connection.prepare_cached(
+        "SELECT id FROM outbox INDEXED BY outbox_time \
+         WHERE tenant = ?1 AND at < ?2 AND outcome IS NOT NULL ORDER BY at LIMIT ?3",
+    )?;
+    let mut found = Vec::new();
+    let mut tenant = -1_i64;
+    while found.len() < STEP
+        && let Some(has) = next.query_row([tenant], |row| row.get(0)).optional()?
+    {
+        tenant = has;
+        let ids =
+            oldest.query_map([tenant, before, limit(STEP - found.len())], |row| row.get(0))?;
+        for id in ids {
+            found.push(id?);
+        }
+    }
+    Ok(found)
 }
 
 /// Removes a few rows of a tenant, and says how many.

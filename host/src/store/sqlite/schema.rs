@@ -96,6 +96,52 @@ pub(super) const LOG: File = File {
         );
         CREATE INDEX receipt_tracking ON receipt (tenant, tracking, at);
         CREATE INDEX receipt_seq ON receipt (seq);
+    ", "
+        -- What is read without what it says stands before that. Of a leased row, `due` is the end of the
+        -- lease.
+        CREATE TABLE outbox_new (
+            id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, tracking TEXT NOT NULL,
+            send_key TEXT NOT NULL, channel TEXT NOT NULL, message TEXT NOT NULL,
+            user TEXT NOT NULL, at INTEGER NOT NULL, due INTEGER NOT NULL,
+            leased INTEGER NOT NULL DEFAULT 0, leases INTEGER NOT NULL DEFAULT 0,
+            tries INTEGER NOT NULL DEFAULT 0, outcome TEXT, settled INTEGER, reason TEXT,
+            reference TEXT, address TEXT, content TEXT NOT NULL
+        );
+        INSERT INTO outbox_new (id, tenant, tracking, send_key, channel, message, user, at, due,
+            leases, outcome, settled, content)
+            SELECT id, tenant, tracking, send_key, channel, message, user, at, at,
+            leases, outcome, settled, content FROM outbox ORDER BY id;
+        DROP TABLE outbox;
+        ALTER TABLE outbox_new RENAME TO outbox;
+        CREATE UNIQUE INDEX outbox_tracking ON outbox (tenant, tracking);
+        CREATE UNIQUE INDEX outbox_key ON outbox (tenant, send_key, channel);
+        -- `leased` costs nothing here, and whoever looks for leases need not read the rows.
+        CREATE INDEX outbox_waiting ON outbox (tenant, channel, due, leased) WHERE outcome IS NULL;
+        CREATE INDEX outbox_message ON outbox (tenant, message);
+        CREATE INDEX outbox_time ON outbox (tenant, at, tracking);
+        CREATE INDEX outbox_user ON outbox (tenant, user, at);
+        CREATE INDEX outbox_failed ON outbox (tenant, outcome, at)
+            WHERE outcome IN ('failed', 'refused');
+        CREATE INDEX outbox_sent ON outbox (tenant, settled) WHERE outcome = 'accepted';
+        CREATE INDEX outbox_reference ON outbox (tenant, channel, reference)
+            WHERE reference IS NOT NULL;
+        CREATE INDEX outbox_address ON outbox (tenant, channel, address)
+            WHERE address IS NOT NULL;
+
+        CREATE TABLE suppression (
+            tenant INTEGER NOT NULL, channel TEXT NOT NULL, address TEXT NOT NULL,
+            reason TEXT NOT NULL, at INTEGER NOT NULL,
+            PRIMARY KEY (tenant, channel, address)
+        ) WITHOUT ROWID;
+
+        -- 64 bytes: the head before the chunk, and the head with it.
+        ALTER TABLE chunk ADD COLUMN chain BLOB;
+        CREATE TABLE head (
+            tenant INTEGER PRIMARY KEY, seq INTEGER NOT NULL, head BLOB NOT NULL
+        );
+
+        -- Whoever is forgotten takes the names along that meant them.
+        CREATE INDEX link_user ON link (tenant, user);
     "],
 };
 
@@ -153,6 +199,9 @@ pub(super) fn open(dir: &Path, file: &File, writing: Writing) -> Result<Connecti
     };
     set("journal_mode", "WAL")?;
     set("synchronous", if writing.synchronous == Synchronous::Full { "FULL" } else { "OFF" })?;
+    // What is removed is overwritten, in pages that are written anyway. A page that becomes free as a
+    // whole keeps what it had: where that must not be, see `securely`.
+    set("secure_delete", "FAST")?;
     // After a burst, or a backup that it had to outlast, the write-ahead log gives the room back.
     set("journal_size_limit", "67108864")?;
     migrate(&connection, file, version).map_err(OpenError::sql(path))?;

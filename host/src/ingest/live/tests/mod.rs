@@ -69,6 +69,7 @@ fn shortest(what: &What) -> String {
         What::Profile { fields } => format!("profile {}", listed(fields)),
         What::Hidden => "hidden".into(),
         What::Heartbeat => "heartbeat".into(),
+        What::Consent(word) => format!("{word:?}"),
         What::Receipt(receipt) => format!("{receipt:?}"),
     }
 }

@@ -165,8 +165,8 @@ fn a_file_of_others_or_of_the_future_is_refused() {
     };
     set("log.db", "user_version", 99);
     let error = Sqlite::open(dir.path(), small(9)).unwrap_err();
-    assert!(matches!(error, OpenError::Newer { found: 99, known: 1, .. }), "{error}");
-    set("log.db", "user_version", 1);
+    assert!(matches!(error, OpenError::Newer { found: 99, known: 2, .. }), "{error}");
+    set("log.db", "user_version", 2);
     set("state.db", "application_id", 7);
     let error = Sqlite::open(dir.path(), small(9)).unwrap_err();
     assert!(matches!(error, OpenError::Foreign { found: 7, .. }), "{error}");

@@ -1,7 +1,7 @@
 //! Each method by itself.
 
 use super::*;
-use crate::store::{Change, ControlRecord, Due, Retention, StoreError};
+use crate::store::{Change, ControlRecord, Due, Link, Retention, StoreError};
 
 #[test]
 fn states_timers_and_users_survive_a_restart() {
@@ -99,69 +99,6 @@ fn links_are_the_tenants_own() {
 }
 
 #[test]
-fn the_outbox_sends_each_once() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = Sqlite::open(dir.path(), small(100)).unwrap();
-    let mut one = chunk(1, 1);
-    one.outbox = vec![
-        attempt("t1", "k1", "m1", 10),
-        attempt("t2", "k1", "m1", 11),
-        attempt("t3", "k3", "m3", 12),
-        attempt("t1", "k4", "m4", 13),
-        attempt("t5", "k5", "m5", 14),
-    ];
-    one.called_off = vec!["m5".into()];
-    let mut two = chunk(2, 2);
-    two.outbox = vec![attempt("t1", "k1", "m1", 1), attempt("t9", "k9", "m9", 2)];
-    commit(&store, vec![one, two]).unwrap();
-    assert_eq!(store.size().unwrap().outbox, 4);
-    let names = |leased: &[crate::store::Leased]| -> Vec<String> {
-        leased.iter().map(|l| format!("{}/{}", l.tenant.0, l.attempt.tracking)).collect()
-    };
-    let outcome = |tenant, tracking: &str| {
-        store.attempt(TenantId(tenant), tracking).unwrap().unwrap().outcome
-    };
-    assert_eq!(outcome(1, "t5").as_deref(), Some("called-off"));
-    let first = store.lease(Instant(100), Instant(200), 9, 1).unwrap();
-    assert_eq!(names(&first), ["2/t1", "1/t1"]);
-    assert_eq!(first[0].leases, 1);
-    let second = store.lease(Instant(100), Instant(200), 1, 9).unwrap();
-    assert_eq!(names(&second), ["2/t9"]);
-    store.release(TenantId(1), &["t1".into(), "t9".into()]).unwrap();
-    let third = store.lease(Instant(100), Instant(200), 9, 9).unwrap();
-    assert_eq!(names(&third), ["1/t1", "1/t3"]);
-    assert_eq!(third[0].leases, 2);
-    // Leased ones are not called off, neither are settled ones; and the first outcome stays.
-    let mut three = chunk(1, 3);
-    three.at = Instant(150);
-    three.outcomes = vec![settled("t1", "accepted")];
-    three.called_off = vec!["m1".into(), "m3".into()];
-    put(&store, three);
-    let mut four = chunk(1, 4);
-    four.at = Instant(200);
-    four.outcomes = vec![settled("t1", "failed"), settled("t9", "failed")];
-    put(&store, four);
-    assert_eq!(outcome(1, "t1").as_deref(), Some("accepted"));
-    assert_eq!(outcome(1, "t3"), None);
-    assert_eq!(outcome(2, "t9"), None);
-    let mut five = chunk(1, 5);
-    five.at = Instant(200);
-    five.called_off = vec!["m3".into()];
-    five.outbox = vec![attempt("t1b", "k1", "m1", 30)];
-    put(&store, five);
-    assert_eq!(outcome(1, "t3").as_deref(), Some("called-off"));
-    assert_eq!(store.attempt(TenantId(1), "t1b").unwrap(), None);
-    // The leases of tenant 2 have run out by then.
-    let last = store.lease(Instant(200), Instant(300), 9, 9).unwrap();
-    assert_eq!(names(&last), ["2/t1", "2/t9"]);
-    let all = store.attempts(TenantId(1), None, None, 9).unwrap();
-    assert_eq!(names(&all), ["1/t5", "1/t3", "1/t1"]);
-    let more = store.attempts(TenantId(1), Some("ann"), Some((Instant(12), "t3")), 9).unwrap();
-    assert_eq!(names(&more), ["1/t1"]);
-    assert_eq!(store.attempts(TenantId(1), Some("bob"), None, 9).unwrap(), []);
-}
-
-#[test]
 fn letters_remember_the_first_receipt() {
     let dir = tempfile::tempdir().unwrap();
     let store = Sqlite::open(dir.path(), small(100)).unwrap();
@@ -225,6 +162,8 @@ fn full_chunk(tenant: u32, seq: u64) -> Chunk {
     one.outcomes = vec![settled(&format!("t{}", seq - seq % 2), "accepted")];
     one.letters = vec![letter("ann", &format!("t{seq}"), seq as i64)];
     one.receipts = vec![receipt(&format!("t{seq}"), 1, "seen")];
+    one.suppressed = vec![suppression(&format!("a{seq}"), "bounced", 1)];
+    one.chain = Some(Link { prev: [0; 32], head: [seq as u8; 32] });
     one
 }
 
@@ -252,6 +191,10 @@ fn old_things_go_a_few_at_a_time() {
     assert!(store.attempt(TenantId(1), "t299").unwrap().is_some());
     let none = Retention { log_before: Instant::MAX, messages_before: Instant::MAX };
     while store.prune(&none).unwrap() {}
+    // What waits, is suppressed, or proves what was, does not go.
+    assert_eq!(store.size().unwrap().outbox, 250);
+    assert_eq!(store.suppressions(TenantId(1), None, 999).unwrap().len(), 500);
+    assert_eq!(store.head(TenantId(1)).unwrap(), Some((Seq(500), [244; 32])));
     drop(store);
     let store = Sqlite::open(dir.path(), small(10)).unwrap();
     assert_eq!(store.recover(Instant::MIN, 10).unwrap().seq, Seq(500));
@@ -271,9 +214,14 @@ fn a_tenant_goes_alone() {
     let gone = TenantId(1);
     assert_eq!(store.log(gone, Seq(0), 9).unwrap(), []);
     assert_eq!(store.users(gone, None, 9).unwrap().len(), 0);
-    assert_eq!(store.attempts(gone, None, None, 9).unwrap(), []);
+    assert_eq!(store.attempts(gone, &Which::default(), None, 9).unwrap(), []);
     assert_eq!(store.letters(gone, "ann", None, 9).unwrap(), []);
     assert_eq!(store.receipts(gone, "t2").unwrap(), []);
+    assert_eq!(store.suppressions(gone, None, 9).unwrap(), []);
+    assert_eq!(store.head(gone).unwrap(), None);
+    assert_eq!(store.suppressions(TenantId(2), None, 999).unwrap().len(), 150);
+    let heads = vec![(TenantId(2), Seq(299), [43; 32])];
+    assert_eq!(store.recover(Instant::MIN, 0).unwrap().heads, heads);
     assert_eq!(store.resolve(&[key(1, "n2"), key(2, "n1")]).unwrap(), [None, Some("u".into())]);
     assert!(store.due(Instant::MAX, None, 999).unwrap().iter().all(|d| d.key.tenant.0 == 2));
     assert_eq!(store.log(TenantId(2), Seq(0), 999).unwrap().len(), 150);

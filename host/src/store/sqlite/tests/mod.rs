@@ -1,8 +1,12 @@
 //! Tests of the store, and what they share.
 
 mod faults;
+mod forget;
 mod methods;
 mod model;
+mod old;
+mod outbox;
+mod outbox_model;
 mod tools;
 
 use std::sync::Arc;
@@ -10,7 +14,8 @@ use std::sync::Arc;
 use super::{Options, Sqlite};
 use crate::engine::event::Instant;
 use crate::store::{
-    Attempt, Chunk, Commit, Image, Letter, ReceiptRow, Seq, Settled, Store, TenantId, UserKey,
+    Attempt, Chunk, Commit, Image, Leased, Letter, ReceiptRow, Seq, Settled, Store, Suppression,
+    TenantId, UserKey, Wanted, Which,
 };
 
 fn small(flush_every: usize) -> Options {
@@ -42,12 +47,32 @@ fn attempt(tracking: &str, send_key: &str, message: &str, at: i64) -> Attempt {
         user: "ann".into(),
         channel: "push".into(),
         at: Instant(at),
+        due: Instant(at),
+        address: None,
         content: "{}".into(),
     }
 }
 
+/// As many as there are, of everybody.
+fn lease(store: &Sqlite, now: i64, until: i64) -> Vec<Leased> {
+    let waiting = store.waiting().unwrap().into_iter();
+    let wanted: Vec<_> =
+        waiting.map(|w| Wanted { tenant: w.tenant, channel: w.channel, most: 999 }).collect();
+    store.lease(Instant(now), Instant(until), &wanted).unwrap()
+}
+
+fn wanted(tenant: u32, channel: &str, most: usize) -> Wanted {
+    Wanted { tenant: TenantId(tenant), channel: channel.into(), most }
+}
+
 fn settled(tracking: &str, outcome: &str) -> Settled {
-    Settled { tracking: tracking.into(), at: Instant(9), outcome: outcome.into() }
+    let (tracking, outcome) = (tracking.into(), outcome.into());
+    Settled { tracking, at: Instant(9), outcome, reason: None, reference: None }
+}
+
+fn suppression(address: &str, reason: &str, at: i64) -> Suppression {
+    let (channel, address, reason) = ("mail".into(), address.into(), reason.into());
+    Suppression { channel, address, reason, at: Instant(at) }
 }
 
 fn letter(user: &str, tracking: &str, at: i64) -> Letter {

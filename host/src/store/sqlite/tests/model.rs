@@ -139,7 +139,9 @@ fn many_threads_at_once() {
                     assert!(own.map(|due| (due.at, due.key.clone())).eq(timers));
                     let users = store.users(TenantId(tenant), None, 100).unwrap();
                     assert!(users.iter().eq(keys.iter().map(|key| &key.user)));
-                    let leased = store.lease(Instant(0), Instant(1000), 3, 3).unwrap();
+                    // And nobody else leases what is leased.
+                    let all: Vec<_> = (1..4).map(|tenant| wanted(tenant, "push", 3)).collect();
+                    let leased = store.lease(Instant(100), Instant(1000), &all).unwrap();
                     assert!(leased.iter().all(|leased| leased.leases == 1));
                 }
             });

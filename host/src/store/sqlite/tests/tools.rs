@@ -6,12 +6,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::super::{OpenError, Severity, Verify, backup, check};
 use super::*;
+use crate::store::Link;
 
 fn fill(store: &Sqlite, from: u64, to: u64) {
     for seq in from..=to {
         let mut one = chunk(1, seq);
         one.ids = vec![u128::from(seq)];
         one.events = 1;
+        one.chain = Some(Link { prev: [(seq - 1) as u8; 32], head: [seq as u8; 32] });
         one.lines = format!("{{\"line\":{seq}}}").repeat(20).into_bytes();
         one.images = vec![image(&format!("u{seq}"), Some(seq as i64), &"state ".repeat(50))];
         one.outbox = vec![attempt(&format!("t{seq}"), &format!("k{seq}"), "m", 1)];
@@ -110,6 +112,12 @@ fn a_check_finds_what_is_wrong() {
         ("log.db", "UPDATE chunk SET lines = x'00' WHERE seq = 9", "chunk 9 does not match"),
         ("log.db", "DELETE FROM chunk", "is of chunk 1, and the last is 0"),
         ("log.db", "UPDATE outbox SET outcome = 'x' WHERE id = 3", "waiting: t3"),
+        ("log.db", "UPDATE outbox SET leased = 2 WHERE id = 4", "waiting: t4"),
+        ("log.db", "UPDATE outbox SET due = 'x' WHERE id = 5", "waiting: t5"),
+        ("log.db", "UPDATE chunk SET chain = NULL WHERE seq = 9", "chunk 9 does not match"),
+        ("log.db", "UPDATE head SET seq = 59", "chain of hashes: tenant 1"),
+        ("log.db", "UPDATE head SET head = zeroblob(32)", "chain of hashes: tenant 1"),
+        ("log.db", "UPDATE head SET seq = 99", "chain of hashes: tenant 1"),
         ("log.db", "DROP TABLE outbox", "no such table"),
         ("state.db", "UPDATE state SET due = 4 WHERE user = 'u8'", "\"u8\" of tenant 1 does not"),
     ];
@@ -197,9 +205,10 @@ fn a_missing_file_is_not_made_anew_beside_others() {
     drop(Sqlite::open(&begun, small(10)).unwrap());
     // Whoever held leases is dead when the lock is free.
     let store = Sqlite::open(&data, small(10)).unwrap();
-    assert_eq!(store.lease(Instant(100), Instant(200), 5, 5).unwrap().len(), 5);
+    let five = [wanted(1, "push", 5)];
+    assert_eq!(store.lease(Instant(100), Instant(200), &five).unwrap().len(), 5);
     drop(store);
     let store = Sqlite::open(&data, small(10)).unwrap();
-    let again = store.lease(Instant(100), Instant(200), 5, 5).unwrap();
+    let again = store.lease(Instant(100), Instant(200), &five).unwrap();
     assert!(again.len() == 5 && again.iter().all(|leased| leased.leases == 2));
 }
