@@ -143,7 +143,12 @@ impl Guard {
     /// Whether the user wants messages with this key on this channel.
     #[must_use]
     pub fn wants(&self, state: &State, key: &str, channel: &str) -> bool {
-        let topic = self.topic_of(key);
+        self.wants_of(state, self.topic_of(key), channel)
+    }
+
+    /// Whether the user wants messages of this topic, or of none, on this channel.
+    #[must_use]
+    pub fn wants_of(&self, state: &State, topic: Option<&Topic>, channel: &str) -> bool {
         let standing = topic.map_or(Standing::OptOut, |topic| topic.consent);
         if standing == Standing::Required {
             return true;
@@ -202,9 +207,10 @@ impl Guard {
         });
         let Some(channel) = &cap.channel else {
             let left: BTreeSet<&str> = left.map(|push| &*push.message).collect();
-            let held = state.messages.iter().filter(|message| {
-                message.is_held() && message.attempts.is_empty() && *message.id != *but
-            });
+            let held = state
+                .messages
+                .iter()
+                .filter(|message| message.has_a_place() && *message.id != *but);
             let topic = |key: &str| self.topic_of(key).map_or("", |topic| &topic.name);
             return left.len() + held.filter(|message| of_topic(topic(&message.key))).count();
         };

@@ -85,6 +85,12 @@ impl Quiet {
         if from == to { Err(Unclear::Same) } else { Ok(Quiet { from, to }) }
     }
 
+    /// When they begin and when they end, as `HH:MM`.
+    #[must_use]
+    pub fn texts(&self) -> (String, String) {
+        (written(self.from), written(self.to))
+    }
+
     /// The first moment after the quiet time that `now` is in; nothing if `now` is not quiet, or if the
     /// calendar has no such moment.
     #[must_use]

@@ -69,9 +69,7 @@ impl Walk<'_> {
     fn outranks(&mut self, message: usize) -> bool {
         let Some(slot) = self.state.messages.get(message) else { return false };
         let importance = slot.importance;
-        let waits = |other: &super::Message| {
-            other.is_held() && other.attempts.is_empty() && other.importance < importance
-        };
+        let waits = |other: &super::Message| other.has_a_place() && other.importance < importance;
         let others = self.state.messages.iter().enumerate().filter(|(_, other)| waits(other));
         // Of those that matter least the one that came last.
         let Some((other, _)) = others.rev().min_by_key(|(_, other)| other.importance) else {

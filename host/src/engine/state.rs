@@ -358,6 +358,13 @@ impl Message {
         self.held.is_some() && !self.ended
     }
 
+    /// Whether it has a place under the caps though it has not gone out: it waits for the morning. What is
+    /// gathered has none, as it becomes part of another message.
+    pub(super) fn has_a_place(&self) -> bool {
+        let waits = self.held.is_some_and(|hold| hold.why == Held::QuietHours);
+        waits && !self.ended && self.attempts.is_empty()
+    }
+
     /// The first moment at which the step's wait is over, or that it is kept back to.
     #[must_use]
     pub fn due(&self) -> Option<Instant> {

@@ -56,6 +56,8 @@ impl Settlement {
 pub(super) struct Made {
     leased: Leased,
     lane: Arc<Lane>,
+    /// It counts for its tenant's quota.
+    counted: bool,
     /// What the channel said; nothing if it was not asked.
     outcome: Option<Outcome>,
     then: Then,
@@ -196,7 +198,7 @@ impl Core {
                 (Some(outcome), then)
             }
         };
-        Made { leased, lane, outcome, then }
+        Made { leased, lane, counted: gate == Gate::Open, outcome, then }
     }
 
     async fn made(&self, lane: &Lane, leased: &Leased) -> Outcome {
@@ -219,7 +221,7 @@ impl Core {
             // Nothing is lost: its settings, or the operator's key, may be mended.
             Err(error) => return Outcome::later(Reason::Settings, error.to_string()),
         };
-        let links = self.links(lane, &outgoing.channel, &outgoing.tracking);
+        let links = self.links(lane, &outgoing);
         let (at, tries) = (self.clock.now(), leased.tries.saturating_add(1));
         let dispatch = Dispatch { outgoing, at, tries, links };
         let most = self.config.delivery.timeout;
@@ -259,7 +261,7 @@ impl Core {
     pub(super) fn settle(&self, made: Vec<Made>) -> Result<(), StoreError> {
         let now = self.clock.now();
         let mut deferred = Vec::new();
-        for Made { leased, lane, outcome, then } in made {
+        for Made { leased, lane, counted, outcome, then } in made {
             let accepted = matches!(outcome, Some(Outcome::Accepted { .. }));
             {
                 let mut dispatcher = lock(&self.dispatcher);
@@ -270,7 +272,7 @@ impl Core {
                     None => dispatcher.returned(leased.tenant, &leased.attempt.channel, 1),
                 }
             }
-            if outcome.is_some() && !accepted {
+            if counted && !accepted {
                 let mut quotas = lock(&self.quotas);
                 if let Some((_, used)) = quotas.get_mut(&leased.tenant) {
                     *used = used.saturating_sub(1);

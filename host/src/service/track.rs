@@ -6,14 +6,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::core::{Core, stored};
-use super::lane::{Input, Lane};
+use super::lane::{Input, Lane, lock};
 use super::send::address_key;
 use super::ticket::Ticket;
 use super::words::ConsentInfo;
 use super::{Error, Followed, TenantName};
 use crate::channel::{About, Callback, Heard, Links, Return, Shown, Unheard};
 use crate::engine::consent::Consent;
-use crate::engine::event::{Grade, Shows, What};
+use crate::engine::event::{Grade, Shows, Value, What};
 use crate::engine::guard::Standing;
 use crate::engine::{Outgoing, State};
 use crate::hosted;
@@ -44,17 +44,23 @@ pub(super) enum Touch {
 
 impl Core {
     /// Links of an attempt that lead back here; none if nobody said how the service is reached.
-    pub(super) fn links(&self, lane: &Lane, channel: &str, tracking: &str) -> Links {
+    pub(super) fn links(&self, lane: &Lane, outgoing: &Outgoing) -> Links {
+        let (channel, tracking) = (&outgoing.channel, &outgoing.tracking);
         let base = self.config.public_url.trim_end_matches('/');
         if base.is_empty() {
             return Links::default();
         }
         let token = format!("{}.{tracking}", lane.id.0);
+        // What belongs to an order cannot be unsubscribed from.
+        let required = lane.live().is_some_and(|live| {
+            let topic = live.engine.strategy().guard().topic_of(&outgoing.key);
+            topic.is_some_and(|topic| topic.consent == Standing::Required)
+        });
         let link = |path: &str| Some(format!("{base}/{path}/{token}"));
         Links {
             read: link("r"),
             open: link("o"),
-            unsubscribe: link("u"),
+            unsubscribe: link("u").filter(|_| !required),
             callback: Some(format!("{base}/v1/callbacks/{}/{channel}?t={tracking}", lane.name)),
         }
     }
@@ -65,7 +71,8 @@ impl Core {
         let (tenant, tracking) = token.split_once('.').ok_or_else(unknown)?;
         let plain = tracking.len() <= 64 && tracking.bytes().all(|b| b.is_ascii_alphanumeric());
         let tenant = tenant.parse().ok().filter(|_| plain).map(TenantId).ok_or_else(unknown)?;
-        let lane = self.lanes_by_id().remove(&tenant).ok_or_else(unknown)?;
+        let lane = self.lanes_by_id().remove(&tenant);
+        let lane = lane.filter(|lane| !lock(&lane.queue).suspended).ok_or_else(unknown)?;
         let found = self.store.attempt(tenant, tracking).map_err(stored)?.ok_or_else(unknown)?;
         self.of(lane, found)
     }
@@ -193,8 +200,7 @@ impl Core {
         for (topic, channel) in topics.iter().flat_map(|t| channels.iter().map(move |c| (t, c))) {
             let wanted = guard.is_some_and(|guard| {
                 let known = guard.topics.iter().find(|known| *known.name == *topic.key);
-                let key = known.and_then(|known| known.messages.iter().next());
-                guard.wants(&state, key.map_or("", |key| key), channel)
+                guard.wants_of(&state, known, channel)
             });
             if wanted {
                 allowed.insert((topic.key.clone(), channel.clone()));
@@ -205,7 +211,10 @@ impl Core {
             topics,
             channels,
             allowed,
-            quiet: None,
+            quiet: guard.and_then(|guard| guard.quiet.as_ref()).map(|night| {
+                let (from, to) = night.hours.texts();
+                hosted::QuietHours { from, to, zone: guard_zone(&state) }
+            }),
             saved: false,
             action: action.to_owned(),
         })
@@ -310,6 +319,14 @@ pub(super) fn consent(info: ConsentInfo) -> Result<Consent, Error> {
         channel: named(info.channel, "channel")?,
         allowed: info.allowed,
     })
+}
+
+/// The zone that a user's clock is in, as far as they have said so.
+fn guard_zone(state: &State) -> String {
+    match state.profile.get("timezone") {
+        Some(Value::Text(zone)) => zone.to_string(),
+        _ => String::new(),
+    }
 }
 
 /// Programs that fetch what people are sent, by a part of what they call themselves.

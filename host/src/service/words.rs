@@ -306,7 +306,7 @@ pub struct LineError {
 }
 
 /// A channel of a tenant to be set up.
-#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[derive(Clone, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewChannel {
     /// What it is: `email`, `http`, `sms`, `web-push`, `webhook`, `wechat` or `wecom`.
@@ -324,6 +324,13 @@ pub struct NewChannel {
     /// Messages at once after a pause, above that rate.
     #[schema(minimum = 1)]
     pub burst: Option<u32>,
+}
+
+/// Without the settings: there are secrets among them.
+impl std::fmt::Debug for NewChannel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewChannel").field("kind", &self.kind).finish_non_exhaustive()
+    }
 }
 
 /// A channel of a tenant.

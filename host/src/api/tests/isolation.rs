@@ -121,15 +121,16 @@ fn table() -> Vec<(&'static str, &'static str, Needs, Other, Ask)> {
 
     row("GET", "/v1/attempts", Manage, Own, same);
     row("POST", "/v1/attempts/{tracking}/resend", Manage, NotFound, same);
-    row("POST", "/v1/users/{user}/consents", Ingest, Own, |ask| {
-        ask.json(json!({ "consents": [{ "topic": "offers", "allowed": false }] }))
-    });
     row("GET", "/v1/users/{user}", Manage, NotFound, same);
     row("POST", "/v1/users/{user}/tokens", Manage, Own, same);
     row("GET", "/v1/inbox", Token, Own, same);
     row("GET", "/v1/inbox/stream", Token, Own, same);
     row("POST", "/v1/inbox/{letter}/seen", Token, NotFound, same);
     row("POST", "/v1/inbox/{letter}/confirm", Token, NotFound, same);
+    // Last, as afterwards the other tenant has a user of that name itself.
+    row("POST", "/v1/users/{user}/consents", Ingest, Own, |ask| {
+        ask.json(json!({ "consents": [{ "topic": "offers", "allowed": false }] }))
+    });
     table
 }
 

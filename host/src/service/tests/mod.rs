@@ -5,6 +5,7 @@
 mod policies;
 mod stand;
 
+mod delivery;
 mod duplicates;
 mod failures;
 mod faults;

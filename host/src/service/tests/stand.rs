@@ -1,5 +1,6 @@
 //! What the tests stand on: a service with the tenant `acme`, driven step by step, and things to say to it.
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -66,8 +67,12 @@ pub(super) fn patient(nodes: &[(&str, &str)]) -> String {
     strategy(nodes).replacen("[[channel]]", cascade, 1)
 }
 
-/// Takes everything, and remembers it.
-struct Post(Arc<Mutex<Vec<Outgoing>>>);
+/// Takes everything unless it is told otherwise, and remembers what it was given.
+#[derive(Clone, Default)]
+struct Post {
+    given: Arc<Mutex<Vec<Outgoing>>>,
+    answers: Arc<Mutex<VecDeque<Outcome>>>,
+}
 
 impl Channel for Post {
     fn name(&self) -> &str {
@@ -75,8 +80,9 @@ impl Channel for Post {
     }
 
     fn send<'a>(&'a self, dispatch: &'a Dispatch) -> Sending<'a> {
-        lock(&self.0).push(dispatch.outgoing.clone());
-        Box::pin(std::future::ready(Outcome::ACCEPTED))
+        lock(&self.given).push(dispatch.outgoing.clone());
+        let answer = lock(&self.answers).pop_front();
+        Box::pin(std::future::ready(answer.unwrap_or(Outcome::ACCEPTED)))
     }
 }
 
@@ -86,6 +92,8 @@ pub(super) struct Stand {
     pub(super) clock: Arc<Manual>,
     /// What the channel `log` was given.
     pub(super) post: Arc<Mutex<Vec<Outgoing>>>,
+    /// What it says next, before it takes everything.
+    pub(super) answers: Arc<Mutex<VecDeque<Outcome>>>,
     pub(super) ready: Vec<Evaluated>,
     data: PathBuf,
     config: String,
@@ -96,19 +104,14 @@ pub(super) fn acme() -> TenantName {
     TenantName::known("acme")
 }
 
-fn open(
-    data: &Path,
-    config: &str,
-    clock: &Arc<Manual>,
-    post: &Arc<Mutex<Vec<Outgoing>>>,
-) -> (Service, Arc<Faulty>) {
+fn open(data: &Path, config: &str, clock: &Arc<Manual>, post: &Post) -> (Service, Arc<Faulty>) {
     let options = Options { synchronous: Synchronous::Off, ..Options::default() };
     let store = Arc::new(Faulty::new(Arc::new(Sqlite::open(data, options).unwrap())));
     let text = format!("[engine]\nthreads = 1\n{config}");
     let file = Some((Path::new("test.toml"), text.as_str()));
     let config = Config::load(file, std::iter::empty(), &Overrides::default()).unwrap();
     let mut channels = Channels::default();
-    channels.add(Post(Arc::clone(post)));
+    channels.add(post.clone());
     let (shared, clock): (Arc<dyn Store>, Arc<dyn Clock>) = (store.clone(), clock.clone());
     let core = Core::open(Parts { store: shared, clock, sandbox: sandbox(), channels, config });
     (Service(Arc::new(core.unwrap())), store)
@@ -124,11 +127,12 @@ impl Stand {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
         let clock = Arc::new(Manual::new(Instant(1_790_000_000_000)));
-        let post = Arc::default();
+        let post = Post::default();
         let (service, store) = open(&data, config, &clock, &post);
         service.0.create_tenant(&NewTenant { name: "acme".to_owned() }).unwrap();
-        let config = config.to_owned();
-        Stand { service, store, clock, post, ready: Vec::new(), data, config, _folder: folder }
+        let (config, Post { given: post, answers }) = (config.to_owned(), post);
+        let ready = Vec::new();
+        Stand { service, store, clock, post, answers, ready, data, config, _folder: folder }
     }
 
     /// With this strategy at work.
@@ -140,10 +144,12 @@ impl Stand {
 
     /// The service ends, and another one finds what is on the disk.
     pub(super) fn restarts(self) -> Stand {
-        let Stand { service, store, clock, post, ready, data, config, _folder } = self;
+        let Stand { service, store, clock, post, answers, ready, data, config, _folder } = self;
         drop((service, store, ready));
-        let (service, store) = open(&data, &config, &clock, &post);
-        Stand { service, store, clock, post, ready: Vec::new(), data, config, _folder }
+        let posts = Post { given: Arc::clone(&post), answers: Arc::clone(&answers) };
+        let (service, store) = open(&data, &config, &clock, &posts);
+        let ready = Vec::new();
+        Stand { service, store, clock, post, answers, ready, data, config, _folder }
     }
 
     pub(super) fn core(&self) -> &Core {
