@@ -4,7 +4,8 @@
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
@@ -13,6 +14,7 @@ use crate::hosted::{self, Language};
 use crate::service::{Error, Followed, Report, is_machine};
 
 use super::Api;
+use super::extract::Path;
 use super::refusal::{self, Refusal};
 
 /// Bytes of a form or a callback.
@@ -34,6 +36,18 @@ pub(super) fn routes() -> Router<Api> {
         .route("/v1/callbacks/{tenant}/{channel}", get(callback).post(callback))
         .method_not_allowed_fallback(refusal::no_method)
         .layer(DefaultBodyLimit::max(MOST))
+}
+
+/// What a link names an attempt by. What cannot be read names none, as any other that is unknown.
+struct Token(String);
+
+impl FromRequestParts<Api> for Token {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Self::Rejection> {
+        let token = Path::<String>::from_request_parts(parts, api).await;
+        Ok(Token(token.map(|Path(token)| token).unwrap_or_default()))
+    }
 }
 
 /// What a page needs to know of who asks for it.
@@ -97,7 +111,7 @@ fn shown(followed: Result<Followed, Error>, visitor: &Visitor) -> Response {
 
 async fn follow(
     State(api): State<Api>,
-    Path(token): Path<String>,
+    Token(token): Token,
     method: Method,
     headers: HeaderMap,
 ) -> Response {
@@ -107,7 +121,7 @@ async fn follow(
 
 async fn read(
     State(api): State<Api>,
-    Path(token): Path<String>,
+    Token(token): Token,
     method: Method,
     headers: HeaderMap,
 ) -> Response {
@@ -117,7 +131,7 @@ async fn read(
 
 async fn opened(
     State(api): State<Api>,
-    Path(token): Path<String>,
+    Token(token): Token,
     method: Method,
     headers: HeaderMap,
 ) -> Response {
@@ -134,7 +148,7 @@ async fn opened(
 
 async fn asks_to_unsubscribe(
     State(api): State<Api>,
-    Path(token): Path<String>,
+    Token(token): Token,
     method: Method,
     headers: HeaderMap,
 ) -> Response {
@@ -151,7 +165,7 @@ async fn asks_to_unsubscribe(
 
 async fn unsubscribe(
     State(api): State<Api>,
-    Path(token): Path<String>,
+    Token(token): Token,
     method: Method,
     headers: HeaderMap,
     body: Bytes,
@@ -189,7 +203,7 @@ async fn unsubscribe(
 
 async fn preferences(
     State(api): State<Api>,
-    Path(token): Path<String>,
+    Token(token): Token,
     method: Method,
     headers: HeaderMap,
 ) -> Response {
@@ -199,7 +213,7 @@ async fn preferences(
 
 async fn choose(
     State(api): State<Api>,
-    Path(token): Path<String>,
+    Token(token): Token,
     method: Method,
     headers: HeaderMap,
     body: Bytes,

@@ -219,9 +219,10 @@ impl<'a> Batch<'a> {
                 _ => self.then.tickets.push((ticket.clone(), 1)),
             },
             Input::Wake { user } => self.then.woken.push(user.clone()),
-            Input::Settled { attempt, settlement } => {
+            Input::Settled { attempt, settlement, place } => {
                 let (attempt, settlement) = (attempt.clone(), settlement.clone());
-                self.then.settled.push(Input::Settled { attempt, settlement });
+                let place = place.clone();
+                self.then.settled.push(Input::Settled { attempt, settlement, place });
             }
         }
     }
@@ -255,7 +256,7 @@ impl<'a> Batch<'a> {
             Input::Wake { user } => {
                 let _ = self.doings(owner(&user));
             }
-            Input::Settled { attempt, settlement } => {
+            Input::Settled { attempt, settlement, .. } => {
                 self.settled(memory, attempt.attempt, &settlement);
             }
             Input::Erase { user, .. } => {

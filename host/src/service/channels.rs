@@ -137,10 +137,16 @@ impl Core {
         let place = place(tenant, name);
         // What was shown as hidden stays what it was.
         each_secret(&new.kind, &mut plain, |path, text| {
-            let kept = before.filter(|before| text == HIDDEN && before.kind == new.kind);
+            if text != HIDDEN {
+                return Ok(text.to_owned());
+            }
+            let kept = before.filter(|before| before.kind == new.kind);
             match kept.and_then(|before| before.settings.pointer(path)).and_then(Json::as_str) {
                 Some(sealed) => self.sealer.open_text(&format!("{place}{path}"), sealed),
-                None => Ok(text.to_owned()),
+                None => {
+                    let message = format!("there is no secret here yet that {HIDDEN} stands for");
+                    Err(refused(vec![Wrong::new(path, message)]))
+                }
             }
         })?;
         // Refused now rather than when the first message is to go out.

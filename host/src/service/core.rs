@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use tokio::sync::Semaphore;
+
 use super::book::Book;
 use super::channels::Open;
 use super::lane::{Bounds, Input, Lane, lock};
@@ -73,6 +75,8 @@ pub(super) struct Core {
     trouble: Mutex<Option<String>>,
     /// Decides what goes out now.
     pub(super) dispatcher: Mutex<Dispatcher>,
+    /// Places for attempts that are under way, or whose outcome is not stored.
+    pub(super) places: Arc<Semaphore>,
     /// Tenants' channels at work.
     pub(super) open_channels: Open,
     /// What goes out over HTTP and SMTP.
@@ -106,6 +110,7 @@ impl Core {
             threads => threads,
         };
         let delivery = &config.delivery;
+        let places = delivery.concurrency;
         let dispatcher = Dispatcher::new(deliver::Settings {
             overall: delivery.concurrency,
             per_tenant: delivery.per_tenant,
@@ -142,6 +147,7 @@ impl Core {
             evaluating: AtomicUsize::new(0),
             trouble: Mutex::new(None),
             dispatcher: Mutex::new(dispatcher),
+            places: Arc::new(Semaphore::new(places)),
             open_channels: Open::default(),
             wire,
             sealer,

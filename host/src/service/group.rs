@@ -100,7 +100,8 @@ impl Told {
     }
 }
 
-fn durable(core: &Core, then: Then, told: &Told) {
+fn durable(core: &Core, mut then: Then, told: &Told) {
+    let settled = std::mem::take(&mut then.settled).len();
     then.lane.committed(true, &then.woken);
     for (ticket, inputs) in &then.tickets {
         ticket.settle(*inputs, Ok(()));
@@ -112,7 +113,8 @@ fn durable(core: &Core, then: Then, told: &Told) {
     if let Some(due) = told.due {
         core.alarm.set(due, core.clock.now());
     }
-    if told.attempts > 0 {
+    // There is something to be sent, or there are places for it.
+    if told.attempts > 0 || settled > 0 {
         core.streams.outbox.notify_one();
     }
     if let (Some(release), false) = (then.release, then.faults.is_empty()) {

@@ -10,7 +10,7 @@ use super::TenantName;
 use super::memory::Memory;
 use super::rate::Bucket;
 use super::release::Live;
-use super::send::Settlement;
+use super::send::{Place, Settlement};
 use super::ticket::Ticket;
 use crate::engine::event::{Instant, Millis, Shows};
 use crate::ingest::live::Item;
@@ -70,6 +70,8 @@ pub(super) enum Input {
         attempt: Leased,
         /// How it ended.
         settlement: Settlement,
+        /// Its place among those under way, kept until this is stored.
+        place: Place,
     },
     /// Nothing is to be left of a user.
     #[allow(dead_code, reason = "who asks for it comes next")]

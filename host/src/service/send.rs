@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
+use tokio::sync::OwnedSemaphorePermit;
 
+use super::batch::APP;
 use super::core::Core;
 use super::lane::{Input, Lane, lock};
 use super::millis;
@@ -23,9 +25,15 @@ const STALE: Millis = Millis(30_000);
 /// How long what was leased for a tenant that is suspended meanwhile is put off.
 const SUSPENDED: Millis = Millis(30_000);
 
+/// A place among the attempts that are under way. An attempt has it until what became of it is stored: what is
+/// made again after a crash is no more than there are places. Letters need none, as they are put into the inbox
+/// by what is stored.
+pub(super) type Place = Option<Arc<OwnedSemaphorePermit>>;
+
 /// An attempt that is leased, and whether it may go out.
 pub(super) struct Ready {
     pub(super) leased: Leased,
+    place: Place,
     lane: Arc<Lane>,
     gate: Gate,
 }
@@ -55,6 +63,7 @@ impl Settlement {
 /// An attempt that was made, or was not.
 pub(super) struct Made {
     leased: Leased,
+    place: Place,
     lane: Arc<Lane>,
     /// It counts for its tenant's quota.
     counted: bool,
@@ -91,6 +100,11 @@ impl Core {
             let wanted = allowed.into_iter();
             wanted.map(|(tenant, channel, most)| Wanted { tenant, channel, most }).collect()
         };
+        // Whoever stores frees places, and has this called again.
+        let wanted = within(wanted, self.places.available_permits());
+        if wanted.is_empty() {
+            return Ok((Vec::new(), None));
+        }
         let until = now.plus(millis(self.config.delivery.lease));
         let leased = self.store.lease(now, until, &wanted)?;
         {
@@ -102,7 +116,11 @@ impl Core {
         let gates = self.gates(&lanes, &leased, now)?;
         let ready = leased.into_iter().zip(gates).filter_map(|(leased, gate)| {
             let lane = Arc::clone(lanes.get(&leased.tenant)?);
-            Some(Ready { leased, lane, gate })
+            let place = match &*leased.attempt.channel {
+                APP => None,
+                _ => Arc::clone(&self.places).try_acquire_owned().ok().map(Arc::new),
+            };
+            Some(Ready { leased, place, lane, gate })
         });
         Ok((ready.collect(), None))
     }
@@ -179,7 +197,7 @@ impl Core {
 
     /// Makes an attempt, if it may go out.
     pub(super) async fn attempt(&self, ready: Ready) -> Made {
-        let Ready { leased, lane, gate } = ready;
+        let Ready { leased, place, lane, gate } = ready;
         let withheld = |why: Withheld| {
             let reason = Some(Arc::from(why.word()));
             Then::Settle(Settlement { shows: Shows::Withheld(why), reason, reference: None })
@@ -198,12 +216,12 @@ impl Core {
                 (Some(outcome), then)
             }
         };
-        Made { leased, lane, counted: gate == Gate::Open, outcome, then }
+        Made { leased, place, lane, counted: gate == Gate::Open, outcome, then }
     }
 
     async fn made(&self, lane: &Lane, leased: &Leased) -> Outcome {
         // The letter is put into the inbox by the commit that settles the attempt.
-        if &*leased.attempt.channel == super::batch::APP {
+        if &*leased.attempt.channel == APP {
             return Outcome::ACCEPTED;
         }
         let outgoing = match serde_json::from_str::<Outgoing>(&leased.attempt.content) {
@@ -261,7 +279,7 @@ impl Core {
     pub(super) fn settle(&self, made: Vec<Made>) -> Result<(), StoreError> {
         let now = self.clock.now();
         let mut deferred = Vec::new();
-        for Made { leased, lane, counted, outcome, then } in made {
+        for Made { leased, place, lane, counted, outcome, then } in made {
             let accepted = matches!(outcome, Some(Outcome::Accepted { .. }));
             {
                 let mut dispatcher = lock(&self.dispatcher);
@@ -285,7 +303,7 @@ impl Core {
             self.meter.sent(&self.kind_of(&lane, &leased.attempt.channel), word);
             match then {
                 Then::Settle(settlement) => {
-                    lane.push(Input::Settled { attempt: leased, settlement });
+                    lane.push(Input::Settled { attempt: leased, settlement, place });
                 }
                 Then::Defer(due, reason) => deferred.push(Deferred {
                     tenant: leased.tenant,
@@ -298,6 +316,20 @@ impl Core {
         }
         if deferred.is_empty() { Ok(()) } else { self.store.defer(&deferred) }
     }
+}
+
+/// No more of what is wanted than there are places: who wants most is given less.
+fn within(mut wanted: Vec<Wanted>, places: usize) -> Vec<Wanted> {
+    let needs = |wanted: &Wanted| &*wanted.channel != APP;
+    let all: usize = wanted.iter().filter(|w| needs(w)).map(|wanted| wanted.most).sum();
+    for _ in places..all {
+        let those = wanted.iter_mut().filter(|wanted| needs(wanted));
+        if let Some(greedy) = those.max_by_key(|wanted| wanted.most) {
+            greedy.most = greedy.most.saturating_sub(1);
+        }
+    }
+    wanted.retain(|wanted| wanted.most > 0);
+    wanted
 }
 
 const DAY: i64 = 86_400_000;
