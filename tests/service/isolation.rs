@@ -117,10 +117,15 @@ fn table() -> Vec<Row> {
     row("GET", "/v1/attempts", Manage, Own, Body::None);
     row("GET", "/v1/users/{user}", Manage, NotFound, Body::None);
     row("POST", "/v1/users/{user}/tokens", Manage, Own, Body::None);
+    row("GET", "/v1/users/{user}/explanation", Manage, NotFound, Body::None);
+    row("GET", "/v1/users/{user}/export", Manage, NotFound, Body::None);
+    row("GET", "/v1/log/proof", Manage, Own, Body::None);
     row("GET", "/v1/inbox", Token, Own, Body::None);
     row("GET", "/v1/inbox/stream", Token, Own, Body::None);
     row("POST", "/v1/inbox/{letter}/seen", Token, NotFound, Body::None);
     row("POST", "/v1/inbox/{letter}/confirm", Token, NotFound, Body::None);
+    // Last of what is about users: nothing of them is left then.
+    row("DELETE", "/v1/users/{user}", Manage, NotFound, Body::None);
 
     row("GET", "/v1/tenants", Admin, Own, Body::None);
     row("POST", "/v1/tenants", Admin, Own, Body::Json(json!({ "name": "new" })));

@@ -8,6 +8,8 @@
 mod backup;
 mod config;
 mod crashes;
+mod erase;
+mod explain;
 mod full;
 mod history;
 mod http;
@@ -24,4 +26,5 @@ mod stopping;
 mod stream;
 mod tenant;
 mod tenants;
+mod verify;
 mod versions;

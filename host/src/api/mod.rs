@@ -6,6 +6,7 @@
 //! `extract` read what was sent; `observe`, `cors` and `serve` surround it all; `document` is the OpenAPI
 //! document, which the routes themselves make. The others are the routes.
 
+mod account;
 mod auth;
 mod body;
 mod channels;
@@ -86,6 +87,7 @@ fn of_servers() -> OpenApiRouter<Api> {
         .merge(releases::routes())
         .merge(users::routes())
         .merge(channels::routes())
+        .merge(account::routes())
         .merge(tenants::routes())
         .merge(meta::routes())
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::{Done, output};
 use crate::engine::{Record, State};
+use crate::service::is_nobodys;
 use crate::store::sqlite::{self, Severity, Verify};
 
 #[derive(Debug, Args)]
@@ -142,7 +143,7 @@ fn state(bytes: &[u8]) -> Result<(), String> {
     serde_json::from_slice::<State>(bytes).map(drop).map_err(|error| error.to_string())
 }
 
-/// A line names its user and holds decisions that can be read.
+/// A line names its user and holds decisions that can be read, or is about somebody who was erased.
 fn lines(bytes: &[u8]) -> Result<(), String> {
     #[derive(serde::Deserialize)]
     struct Line {
@@ -153,6 +154,9 @@ fn lines(bytes: &[u8]) -> Result<(), String> {
     }
     let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
     for (at, line) in lines.enumerate() {
+        if is_nobodys(line) {
+            continue;
+        }
         serde_json::from_slice::<Line>(line)
             .map_err(|error| format!("line {}: {error}", at + 1))?;
     }

@@ -5,13 +5,17 @@ mod compile;
 mod config;
 mod data;
 mod demo;
+mod explain;
 mod logs;
 mod output;
 mod picture;
 mod policy;
+mod remote;
 mod replay;
 mod secrets;
 mod serve;
+mod user;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -46,6 +50,12 @@ enum Command {
     Check(data::Check),
     /// Make keys for secrets and for web push
     Secrets(secrets::Arguments),
+    /// Verify that a service's log is what was written
+    Verify(verify::Arguments),
+    /// Say why a user got a message, or did not
+    Explain(explain::Arguments),
+    /// Export all that is kept about a user, or erase it
+    User(user::Arguments),
     /// Print the service's OpenAPI document
     #[command(name = "openapi")]
     OpenApi,
@@ -81,6 +91,9 @@ pub fn run() -> ExitCode {
         Command::Backup(arguments) => data::backup(&arguments),
         Command::Check(arguments) => data::check(&arguments),
         Command::Secrets(arguments) => secrets::run(&arguments),
+        Command::Verify(arguments) => verify::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
+        Command::User(arguments) => user::run(&arguments),
         Command::OpenApi => openapi(),
         Command::Compile => compile::run(),
     };

@@ -88,6 +88,12 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Done> {
     Ok(Done::Well)
 }
 
+/// A service over data that are there, which answers to nobody.
+pub(super) fn over(data: &Path) -> anyhow::Result<Service> {
+    let configuration = Configuration { config: None, data: Some(data.to_owned()), listen: None };
+    open(&configuration.load()?)
+}
+
 fn open(config: &Config) -> anyhow::Result<Service> {
     let options = Options { flush_every: config.store.flush_users, ..Options::default() };
     let store: Arc<dyn Store> = Arc::new(Sqlite::open(&config.data, options)?);

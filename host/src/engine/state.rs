@@ -228,12 +228,18 @@ impl Visit {
         }
     }
 
+    /// Whether it has stalled under the rule that it is under.
+    #[must_use]
+    pub fn has_stalled(&self) -> bool {
+        self.stalled.contains(&self.rule)
+    }
+
     /// The watch that the visit is still to pass.
     pub(super) fn watch(&self, rules: &[Rule]) -> Option<Watch> {
         let rule = rules.get(self.rule as usize)?;
         // Settings may have changed since, and with them which node the rule is about.
         let elsewhere = matches!(&rule.place, Place::Named(node) if *node != self.node);
-        let over = rule.last || elsewhere || self.stalled.contains(&self.rule);
+        let over = rule.last || elsewhere || self.has_stalled();
         if over { None } else { rule.watch }
     }
 

@@ -1,12 +1,13 @@
 //! One batch of a lane through the engine: who is meant, what was heard before, states in, states and
 //! decisions out. Nothing here is durable yet; `group` sees to that.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::core::Core;
+use super::forget::Erasing;
 use super::lane::{Input, Lane, lock};
 use super::memory::{Known, Memory};
 use super::send::{Settlement, TAKEN, address_key};
@@ -58,7 +59,7 @@ struct Doings {
     /// Who has turned out to be this user, with the latest chunk about them.
     absorbed: Vec<(Arc<str>, u64)>,
     /// Nothing is to be left of the user.
-    erase: bool,
+    erase: Option<Erasing>,
 }
 
 impl Doings {
@@ -66,13 +67,13 @@ impl Doings {
         self.live.is_empty() && self.history.is_empty() && self.absorbed.is_empty()
     }
 
-    /// Only evidence came in, which makes nobody a user.
+    /// Nothing came in but evidence, which makes nobody a user.
     fn is_evidence(&self) -> bool {
         let evidence = |event: &Event| matches!(event.what, What::Receipt(_));
-        !self.live.is_empty()
-            && self.live.iter().all(evidence)
+        self.live.iter().all(evidence)
             && self.history.is_empty()
             && self.absorbed.is_empty()
+            && self.erase.is_none()
     }
 }
 
@@ -106,7 +107,14 @@ pub(super) fn evaluate(core: &Core, lane: &Arc<Lane>, inputs: Vec<Input>) -> Opt
     let result = batch.run(&mut memory, inputs);
     let Batch { chunk, then, .. } = batch;
     match result {
-        Ok(()) => Some(Evaluated { chunk, then }),
+        Ok(()) => {
+            if !chunk.erased.is_empty() {
+                // Until that is stored, the store would give it back.
+                memory.forget();
+                lane.settle_first();
+            }
+            Some(Evaluated { chunk, then })
+        }
         Err(failed) => {
             tracing::error!(tenant = lane.id.0, "a batch could not be evaluated: {failed:?}");
             // States were moved out of mind for it.
@@ -180,6 +188,7 @@ impl<'a> Batch<'a> {
         let keep: Vec<bool> = (turns.iter().zip(&states))
             .map(|((_, doings), known)| !doings.is_evidence() || known.state != nobody)
             .collect();
+        self.drop_evidence(&turns, &states, &keep).map_err(store)?;
         let mut kept = keep.iter();
         turns.retain(|_| kept.next().copied().unwrap_or(true));
         let mut kept = keep.iter();
@@ -199,8 +208,9 @@ impl<'a> Batch<'a> {
         for (at, (advance, (_, doings))) in advances.into_iter().zip(&turns).enumerate() {
             let last = lasts.get(at).copied().unwrap_or_default();
             let before = before.get(at).and_then(Option::as_ref);
-            if doings.erase {
-                self.forget(memory, advance.user);
+            // What has come since it was decided to erase the user is to be found first.
+            if let Some(erasing) = doings.erase.as_ref().filter(|erasing| erasing.last == last) {
+                self.forget(advance.user, erasing);
                 continue;
             }
             let told = !advance.trace.is_empty() || before != Some(&advance.state);
@@ -259,9 +269,12 @@ impl<'a> Batch<'a> {
             Input::Settled { attempt, settlement, .. } => {
                 self.settled(memory, attempt.attempt, &settlement);
             }
-            Input::Erase { user, .. } => {
-                if let Some(doings) = self.doings(owner(&user)) {
-                    doings.erase = true;
+            Input::Erase { user, erasing, .. } => {
+                // Whoever has become somebody else since is erased as that.
+                if owner(&user) == user
+                    && let Some(doings) = self.doings(user)
+                {
+                    doings.erase = Some(erasing);
                 }
             }
         }
@@ -428,11 +441,46 @@ impl<'a> Batch<'a> {
     }
 
     /// Leaves nothing of a user but what is in the log, which is redacted afterwards.
-    fn forget(&mut self, memory: &mut Memory, user: Arc<str>) {
-        let _ = memory.states.take(&user);
+    fn forget(&mut self, user: Arc<str>, erasing: &Erasing) {
         let last = self.chunk.seq;
         self.chunk.images.push(Image { user: user.clone(), last, due: None, state: None });
+        self.chunk.lines.extend_from_slice(&erasing.record);
         self.chunk.erased.push(user);
+        self.chunk.erased.extend(erasing.names.iter().cloned());
+    }
+
+    /// What was under way when somebody was erased leaves nothing behind, be there somebody of that name again
+    /// or not.
+    fn drop_evidence(
+        &mut self,
+        turns: &[(Arc<str>, Doings)],
+        states: &[Known],
+        keep: &[bool],
+    ) -> Result<(), StoreError> {
+        let tenant = self.then.lane.id;
+        let mut dropped: BTreeSet<Arc<str>> = BTreeSet::new();
+        for ((_, doings), _) in turns.iter().zip(keep).filter(|(_, keep)| !**keep) {
+            dropped.extend(doings.live.iter().filter_map(tracking).cloned());
+        }
+        for letter in &self.chunk.letters {
+            let at = turns.binary_search_by(|(user, _)| user.cmp(&letter.user));
+            let known = at.ok().and_then(|at| states.get(at));
+            let sent = |known: &Known| {
+                let attempts = known.state.messages.iter().flat_map(|message| &message.attempts);
+                attempts.into_iter().any(|attempt| attempt.tracking == letter.tracking)
+            };
+            // Of messages that ended long ago only the store knows.
+            if !known.is_some_and(sent)
+                && self.core.store.attempt(tenant, &letter.tracking)?.is_none()
+            {
+                dropped.insert(letter.tracking.clone());
+            }
+        }
+        if !dropped.is_empty() {
+            self.chunk.letters.retain(|letter| !dropped.contains(&letter.tracking));
+            self.chunk.receipts.retain(|receipt| !dropped.contains(&receipt.tracking));
+        }
+        Ok(())
     }
 
     /// Makes rows of what came of a user's turn, and keeps their state in mind.
@@ -499,6 +547,14 @@ impl<'a> Batch<'a> {
         });
         memory.states.put(advance.user, Known { last, state: advance.state });
         Ok(())
+    }
+}
+
+/// The attempt that an event is evidence about.
+fn tracking(event: &Event) -> Option<&Arc<str>> {
+    match &event.what {
+        What::Receipt(receipt) => Some(&receipt.tracking),
+        _ => None,
     }
 }
 

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Error;
 use super::channels::ChannelRecord;
 use super::core::{Core, stored};
+use super::forget::ErasureRecord;
 use super::keys::StoredKey;
 use super::words::{PolicyInfo, ReleaseStatus};
 use crate::store::{Change, ControlRecord, Store, TenantId};
@@ -21,6 +22,7 @@ pub(super) const KEY: &str = "key";
 pub(super) const POLICY: &str = "policy";
 pub(super) const RELEASE: &str = "release";
 pub(super) const CHANNEL: &str = "channel";
+pub(super) const ERASURE: &str = "erasure";
 
 /// A tenant, as it is kept.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -72,6 +74,8 @@ pub(super) struct Account {
     pub(super) policies: BTreeMap<String, PolicyInfo>,
     pub(super) releases: BTreeMap<u64, ReleaseRecord>,
     pub(super) channels: BTreeMap<String, ChannelRecord>,
+    /// Erasures that are not over.
+    pub(super) erasures: BTreeMap<String, ErasureRecord>,
 }
 
 impl Account {
@@ -163,6 +167,7 @@ impl Book {
                             policies: BTreeMap::new(),
                             releases: BTreeMap::new(),
                             channels: BTreeMap::new(),
+                            erasures: BTreeMap::new(),
                         };
                         self.accounts.insert(tenant.name, account);
                     }
@@ -198,6 +203,12 @@ impl Book {
                     account.channels.insert(channel.name.clone(), channel);
                 }
             }
+            ERASURE => {
+                let erasure: ErasureRecord = read(record)?;
+                if let Some(account) = self.by_number(record.tenant) {
+                    account.erasures.insert(erasure.id.clone(), erasure);
+                }
+            }
             // A later version may know more.
             other => tracing::warn!("a control record of an unknown kind: {other}"),
         }
@@ -228,6 +239,11 @@ impl Book {
             CHANNEL => {
                 if let Some(account) = self.by_number(tenant) {
                     account.channels.remove(id);
+                }
+            }
+            ERASURE => {
+                if let Some(account) = self.by_number(tenant) {
+                    account.erasures.remove(id);
                 }
             }
             RELEASE => {

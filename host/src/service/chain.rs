@@ -21,7 +21,6 @@ pub(super) fn lines(lines: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// The line that takes the place of one that is erased.
-#[allow(dead_code, reason = "what verifies the log comes next")]
 pub(super) fn tombstone(line: &[u8]) -> Vec<u8> {
     let erased = Erased { erased: hex(&Sha256::digest(line)) };
     // Plain data, which does not fail to be written.
@@ -74,7 +73,6 @@ fn head(prev: [u8; 32], tenant: TenantId, seq: Seq, at: i64, text: &[u8]) -> [u8
 }
 
 /// What is wrong with a chunk that should come after the head `prev`; none: where the log begins.
-#[allow(dead_code, reason = "what verifies the log comes next")]
 pub(super) fn check(
     prev: Option<[u8; 32]>,
     tenant: TenantId,
@@ -91,7 +89,6 @@ pub(super) fn check(
 }
 
 /// Bytes as hexadecimal digits.
-#[allow(dead_code, reason = "what verifies the log comes next")]
 pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 
 use super::book::Book;
 use super::channels::Open;
+use super::forget::UnderWay;
 use super::lane::{Bounds, Input, Lane, lock};
 use super::memory::Memory;
 use super::meter::Meter;
@@ -60,6 +61,8 @@ pub(super) struct Core {
     pub(super) changing: Mutex<()>,
     /// Held while what is left of tenants is removed.
     pub(super) leaving: Mutex<()>,
+    /// Erasures that lanes are at. Held while lines are redacted.
+    pub(super) erasing: Mutex<UnderWay>,
     pub(super) stopping: AtomicBool,
     /// Releases that keep faulting, each with its reason.
     pub(super) failing: Mutex<Vec<(TenantName, u64, String)>>,
@@ -137,6 +140,7 @@ impl Core {
             book: RwLock::new(book),
             changing: Mutex::new(()),
             leaving: Mutex::new(()),
+            erasing: Mutex::default(),
             stopping: AtomicBool::new(false),
             failing: Mutex::default(),
             retiming: Mutex::default(),

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use super::TenantName;
+use super::forget::Erasing;
 use super::memory::Memory;
 use super::rate::Bucket;
 use super::release::Live;
@@ -74,10 +75,11 @@ pub(super) enum Input {
         place: Place,
     },
     /// Nothing is to be left of a user.
-    #[allow(dead_code, reason = "who asks for it comes next")]
     Erase {
         /// The user.
         user: Arc<str>,
+        /// What exactly.
+        erasing: Erasing,
         /// Who waits for it.
         ticket: Ticket,
     },
@@ -299,7 +301,8 @@ impl Lane {
     /// None if somebody else was quicker.
     pub(super) fn take(&self, least_used: u64) -> Option<Vec<Input>> {
         let mut queue = lock(&self.queue);
-        if queue.evaluating || queue.inputs.is_empty() || queue.committing >= MOST_COMMITTING {
+        let room = if queue.recovering { 1 } else { MOST_COMMITTING };
+        if queue.evaluating || queue.inputs.is_empty() || queue.committing >= room {
             return None;
         }
         queue.recovering = false;
@@ -307,6 +310,9 @@ impl Lane {
         // Who was idle gets no credit for it.
         queue.used = queue.used.max(least_used);
         let many = queue.batch.min(queue.inputs.len());
+        // Who is erased has a batch of their own.
+        let erases = |input: &Input| matches!(input, Input::Erase { .. });
+        let many = queue.inputs.iter().take(many).position(erases).map_or(many, |at| at.max(1));
         let inputs: Vec<Input> = queue.inputs.drain(..many).collect();
         for input in &inputs {
             if let Input::Item { bytes, .. } = input {
@@ -333,6 +339,11 @@ impl Lane {
         } else if micros < SLOW / 4 {
             queue.batch = queue.batch.saturating_mul(2).min(self.bounds.batch);
         }
+    }
+
+    /// What is in mind was forgotten and is not yet what is stored: nothing is evaluated until it is.
+    pub(super) fn settle_first(&self) {
+        lock(&self.queue).recovering = true;
     }
 
     /// A batch could not be evaluated; what is in mind was forgotten.

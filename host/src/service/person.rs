@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::ticket::Ticket;
 use crate::store::Which;
 
+use super::story::{Explanation, Proof};
 use super::words::{AttemptInfo, LetterInfo, NewReceipt, Page, UserInfo, UserToken};
 use super::{Device, Error, Service, Subscription, TenantName, release};
 
@@ -85,6 +86,31 @@ impl Service {
     ) -> Result<UserInfo, Error> {
         blocking!(self, tenant = tenant.clone(), user = user.to_owned();
             core => core.user(&tenant, &user, turns))
+    }
+
+    /// Why a user got what they got, and why not what they did not: the log about them done again. With a message
+    /// only what is about that.
+    ///
+    /// # Errors
+    ///
+    /// If nothing is known of the user, or of the message.
+    pub async fn explain(
+        &self,
+        tenant: &TenantName,
+        user: &str,
+        message: Option<String>,
+    ) -> Result<Explanation, Error> {
+        blocking!(self, tenant = tenant.clone(), user = user.to_owned();
+            core => core.explain(&tenant, &user, message.as_deref()))
+    }
+
+    /// Whether a tenant's log is what was written.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read. What is wrong with the log is a finding.
+    pub async fn verify(&self, tenant: &TenantName) -> Result<Proof, Error> {
+        blocking!(self, tenant = tenant.clone(); core => core.verify(&tenant))
     }
 
     /// A token with which a user's device asks for the user's letters.

@@ -13,6 +13,7 @@ use super::lane::{Lane, lock};
 use super::policies::component;
 use super::words::{PolicyUse, ReleaseInfo, ReleaseStatus};
 use super::{Error, TenantName};
+use crate::engine::policy::Policy;
 use crate::engine::{Engine, Part, Strategy, TrackingKey};
 use crate::sandbox::{AdmitError, Configured, Digest, Issue};
 use crate::standard;
@@ -145,6 +146,16 @@ impl Core {
         tenant: &TenantRecord,
         release: &ReleaseRecord,
     ) -> Result<Live, Error> {
+        self.build_heard(tenant, release, |_, policy| policy)
+    }
+
+    /// The same, with somebody between the engine and each policy.
+    pub(super) fn build_heard(
+        &self,
+        tenant: &TenantRecord,
+        release: &ReleaseRecord,
+        between: impl Fn(&Arc<str>, Arc<Configured>) -> Arc<dyn Policy>,
+    ) -> Result<Live, Error> {
         let damaged = |error: serde_json::Error| Error::Unavailable(format!("release: {error}"));
         let document: Document =
             serde_json::from_value(release.strategy.clone()).map_err(damaged)?;
@@ -173,7 +184,7 @@ impl Core {
         }
         let part = |(label, policy): &(Arc<str>, Arc<Configured>)| Part {
             label: label.clone(),
-            policy: policy.clone(),
+            policy: between(label, policy.clone()),
         };
         let rails = document.guard.read(&document.topic).map_err(Error::invalid)?;
         let strategy = Strategy::new(

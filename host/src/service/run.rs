@@ -234,12 +234,19 @@ fn timers(core: &Core, over: &AtomicBool) {
 
 fn chores(core: &Core, over: &AtomicBool) {
     let mut pruned: Option<Instant> = None;
+    let mut erasing = false;
     while !over.load(Ordering::SeqCst) {
         core.replace_failing();
         match core.retime() {
             Ok(true) => core.bell.ring(),
             Ok(false) => {}
             Err(error) => tracing::error!("deadlines cannot be found anew: {error}"),
+        }
+        if erasing || pruned.is_none_or(|at| at.elapsed() > PRUNE) {
+            erasing = core.finish_erasures().unwrap_or_else(|error| {
+                tracing::error!("an erasure cannot be finished: {error}");
+                false
+            });
         }
         if pruned.is_none_or(|at| at.elapsed() > PRUNE) {
             core.revive_all();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::book::{
-    CHANNEL, GREATEST, KEY, POLICY, RELEASE, SERVICE, TENANT, TenantRecord, put, remove,
+    CHANNEL, ERASURE, GREATEST, KEY, POLICY, RELEASE, SERVICE, TENANT, TenantRecord, put, remove,
 };
 use super::core::{Core, stored};
 use super::keys::{Key, KeyError, Presented, StoredKey};
@@ -140,6 +140,7 @@ impl Core {
             changes.extend(account.policies.keys().map(|digest| remove(POLICY, number, digest)));
             changes.extend(account.releases.keys().map(|release| remove(RELEASE, number, release)));
             changes.extend(account.channels.keys().map(|name| remove(CHANNEL, number, name)));
+            changes.extend(account.erasures.keys().map(|id| remove(ERASURE, number, id)));
             changes.push(remove(TENANT, number, &record.name));
             self.change(&changes)?;
             let pinned = account.releases.values().flat_map(|release| &release.pinned);
@@ -254,7 +255,7 @@ fn no_key(error: KeyError) -> Error {
     Error::Unavailable(error.to_string())
 }
 
-fn secret() -> Result<String, Error> {
+pub(super) fn secret() -> Result<String, Error> {
     let mut bytes = [0_u8; 32];
     getrandom::fill(&mut bytes)
         .map_err(|error| Error::Unavailable(format!("there are no random numbers: {error}")))?;

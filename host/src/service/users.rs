@@ -1,7 +1,6 @@
 //! What concerns single users: their tokens, their letters, evidence about what they were sent, and what
 //! is known of them.
 
-use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
@@ -9,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 use super::batch::word;
 use super::core::{Core, stored};
 use super::lane::{Input, Lane};
+use super::lines::damaged;
 use super::memory::MOST_LINKS;
 use super::ticket::Ticket;
 use super::token::Token;
@@ -21,7 +21,7 @@ use crate::sandbox::Issue;
 use crate::store::{Delivered, Leased, Seq, UserKey, Which};
 
 impl Core {
-    fn lane_for(&self, tenant: &TenantName) -> Result<Arc<Lane>, Error> {
+    pub(super) fn lane_for(&self, tenant: &TenantName) -> Result<Arc<Lane>, Error> {
         self.lane(tenant).ok_or_else(|| super::release::no_tenant(tenant))
     }
 
@@ -200,54 +200,23 @@ impl Core {
         })
     }
 
-    /// Follows the chain of lines about a user, from the latest back, and those of the names that they
-    /// turned out to have had.
+    /// The latest lines about a user, newest first, and those of the names that they turned out to have had.
     fn turns(
         &self,
         lane: &Lane,
-        user: &str,
+        user: &Arc<str>,
         last: Seq,
         most: usize,
     ) -> Result<Vec<serde_json::Value>, Error> {
-        #[derive(serde::Deserialize)]
-        struct Links {
-            prev: u64,
-            #[serde(default)]
-            absorbed: Vec<(String, u64)>,
-        }
-        let damaged = |error: serde_json::Error| Error::Unavailable(format!("the log: {error}"));
         let mut turns = Vec::new();
-        // By the latest line; the greatest comes first.
-        let mut chains = BinaryHeap::from([(last.0, user.to_owned())]);
-        while turns.len() < most
-            && let Some((seq, name)) = chains.pop()
-        {
-            let Some(chunk) = self.store.chunk(lane.id, Seq(seq)).map_err(stored)? else {
-                continue;
-            };
-            let is_theirs = |line: &&[u8]| is_about(line, &name);
-            let Some(line) = chunk.lines.split(|byte| *byte == b'\n').find(is_theirs) else {
-                continue;
-            };
-            turns.push(serde_json::from_slice(line).map_err(damaged)?);
-            let links: Links = serde_json::from_slice(line).map_err(damaged)?;
-            let before = links.absorbed.into_iter().map(|(name, seq)| (seq, name));
-            // Each link leads back, whatever the line says.
-            chains
-                .extend(before.chain([(links.prev, name)]).filter(|(to, _)| *to < seq && *to > 0));
-        }
+        self.walk(lane.id, user, last, |step| {
+            if let Some(line) = step.line {
+                turns.push(serde_json::from_slice(line).map_err(|error| damaged(&error))?);
+            }
+            Ok(turns.len() < most)
+        })?;
         Ok(turns)
     }
-}
-
-/// Whether a line of the log is about a user: lines begin with whom they are about.
-fn is_about(line: &[u8], user: &str) -> bool {
-    #[derive(serde::Deserialize)]
-    struct About<'a> {
-        #[serde(borrow)]
-        user: std::borrow::Cow<'a, str>,
-    }
-    serde_json::from_slice::<About<'_>>(line).is_ok_and(|about| about.user == user)
 }
 
 pub(super) fn check_user(user: &str) -> Result<(), Error> {
@@ -277,7 +246,7 @@ fn outgoing(content: &str) -> Result<Outgoing, Error> {
         .map_err(|error| Error::Unavailable(format!("an attempt cannot be read: {error}")))
 }
 
-fn letter_info(delivered: Delivered) -> Result<LetterInfo, Error> {
+pub(super) fn letter_info(delivered: Delivered) -> Result<LetterInfo, Error> {
     let content = outgoing(&delivered.letter.content)?.content;
     Ok(LetterInfo {
         id: delivered.id,
@@ -291,7 +260,7 @@ fn letter_info(delivered: Delivered) -> Result<LetterInfo, Error> {
     })
 }
 
-fn attempt_info(found: Leased) -> Result<AttemptInfo, Error> {
+pub(super) fn attempt_info(found: Leased) -> Result<AttemptInfo, Error> {
     let attempt = found.attempt;
     let content = outgoing(&attempt.content)?.content;
     Ok(AttemptInfo {

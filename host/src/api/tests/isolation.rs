@@ -123,6 +123,10 @@ fn table() -> Vec<(&'static str, &'static str, Needs, Other, Ask)> {
     row("POST", "/v1/attempts/{tracking}/resend", Manage, NotFound, same);
     row("GET", "/v1/users/{user}", Manage, NotFound, same);
     row("POST", "/v1/users/{user}/tokens", Manage, Own, same);
+    row("GET", "/v1/users/{user}/explanation", Manage, NotFound, same);
+    row("GET", "/v1/users/{user}/export", Manage, NotFound, same);
+    row("DELETE", "/v1/users/{user}", Manage, NotFound, same);
+    row("GET", "/v1/log/proof", Manage, Own, same);
     row("GET", "/v1/inbox", Token, Own, same);
     row("GET", "/v1/inbox/stream", Token, Own, same);
     row("POST", "/v1/inbox/{letter}/seen", Token, NotFound, same);

@@ -134,7 +134,7 @@ impl Tenant {
                 self.check_chain(lane.id, &chunk);
                 let lines =
                     chunk.lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-                for line in lines {
+                for line in lines.filter(|line| !crate::service::is_nobodys(line)) {
                     let line: Line = serde_json::from_slice(line).unwrap();
                     self.take(core, &name, line, chunk.seq);
                 }

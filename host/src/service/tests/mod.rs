@@ -7,11 +7,14 @@ mod stand;
 
 mod delivery;
 mod duplicates;
+mod explain;
 mod failures;
 mod faults;
+mod forget;
 mod history;
 mod lanes;
 mod limits;
 mod people;
 mod releases;
 mod tenants;
+mod verify;
