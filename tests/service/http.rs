@@ -21,7 +21,9 @@ pub struct Server {
 impl Server {
     pub fn new() -> Server {
         // What is asked for at the same time as the process is killed must not hang.
-        let client = Client::builder().timeout(PATIENCE).no_proxy().build().unwrap();
+        let client = Client::builder().timeout(PATIENCE).no_proxy();
+        // Where a link leads is looked at, and not followed.
+        let client = client.redirect(reqwest::redirect::Policy::none()).build().unwrap();
         Server { base: Arc::default(), client }
     }
 

@@ -8,6 +8,7 @@
 mod backup;
 mod config;
 mod crashes;
+mod delivery;
 mod erase;
 mod explain;
 mod full;

@@ -1,20 +1,18 @@
 //! One batch of a lane through the engine: who is meant, what was heard before, states in, states and
 //! decisions out. Nothing here is durable yet; `group` sees to that.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-
-use serde::Serialize;
 
 use super::core::Core;
 use super::forget::Erasing;
 use super::lane::{Input, Lane, lock};
 use super::memory::{Known, Memory};
-use super::send::{Settlement, TAKEN, address_key};
+use super::send::{Settlement, TAKEN};
 use super::ticket::{Failed, Ticket};
 use super::who::{name, names};
 use crate::engine::event::{Event, Grade, Instant, Receipt, Shows, What};
-use crate::engine::{Advance, Decision, Engine, HostFailure, Outgoing, Record, State, Turn};
+use crate::engine::{Advance, Engine, HostFailure, Outgoing, Record, State, Turn};
 use crate::ingest::live::Deed;
 use crate::store::{
     Attempt, Chunk, Image, Letter, ReceiptRow, Seq, Settled, StoreError, Suppression, UserKey,
@@ -53,11 +51,11 @@ pub(super) struct Then {
 
 /// What happens to one user in a batch.
 #[derive(Default)]
-struct Doings {
-    live: Vec<Event>,
-    history: Vec<Event>,
+pub(super) struct Doings {
+    pub(super) live: Vec<Event>,
+    pub(super) history: Vec<Event>,
     /// Who has turned out to be this user, with the latest chunk about them.
-    absorbed: Vec<(Arc<str>, u64)>,
+    pub(super) absorbed: Vec<(Arc<str>, u64)>,
     /// Nothing is to be left of the user.
     erase: Option<Erasing>,
 }
@@ -75,25 +73,6 @@ impl Doings {
             && self.absorbed.is_empty()
             && self.erase.is_none()
     }
-}
-
-/// A line of the log: what came in about a user, and what was decided.
-#[derive(Serialize)]
-struct Line<'a> {
-    user: &'a str,
-    /// The chunk before this one that is about the user.
-    prev: u64,
-    at: Instant,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    release: Option<u64>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    absorbed: &'a [(Arc<str>, u64)],
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    history: &'a [Event],
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    events: &'a [Event],
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    trace: &'a [Record],
 }
 
 /// Evaluates a batch.
@@ -143,7 +122,7 @@ impl Then {
 }
 
 pub(super) struct Batch<'a> {
-    core: &'a Core,
+    pub(super) core: &'a Core,
     pub(super) now: Instant,
     pub(super) chunk: Chunk,
     pub(super) then: Then,
@@ -438,123 +417,6 @@ impl<'a> Batch<'a> {
             advances.extend(answer?);
         }
         Ok(advances)
-    }
-
-    /// Leaves nothing of a user but what is in the log, which is redacted afterwards.
-    fn forget(&mut self, user: Arc<str>, erasing: &Erasing) {
-        let last = self.chunk.seq;
-        self.chunk.images.push(Image { user: user.clone(), last, due: None, state: None });
-        self.chunk.lines.extend_from_slice(&erasing.record);
-        self.chunk.erased.push(user);
-        self.chunk.erased.extend(erasing.names.iter().cloned());
-    }
-
-    /// What was under way when somebody was erased leaves nothing behind, be there somebody of that name again
-    /// or not.
-    fn drop_evidence(
-        &mut self,
-        turns: &[(Arc<str>, Doings)],
-        states: &[Known],
-        keep: &[bool],
-    ) -> Result<(), StoreError> {
-        let tenant = self.then.lane.id;
-        let mut dropped: BTreeSet<Arc<str>> = BTreeSet::new();
-        for ((_, doings), _) in turns.iter().zip(keep).filter(|(_, keep)| !**keep) {
-            dropped.extend(doings.live.iter().filter_map(tracking).cloned());
-        }
-        for letter in &self.chunk.letters {
-            let at = turns.binary_search_by(|(user, _)| user.cmp(&letter.user));
-            let known = at.ok().and_then(|at| states.get(at));
-            let sent = |known: &Known| {
-                let attempts = known.state.messages.iter().flat_map(|message| &message.attempts);
-                attempts.into_iter().any(|attempt| attempt.tracking == letter.tracking)
-            };
-            // Of messages that ended long ago only the store knows.
-            if !known.is_some_and(sent)
-                && self.core.store.attempt(tenant, &letter.tracking)?.is_none()
-            {
-                dropped.insert(letter.tracking.clone());
-            }
-        }
-        if !dropped.is_empty() {
-            self.chunk.letters.retain(|letter| !dropped.contains(&letter.tracking));
-            self.chunk.receipts.retain(|receipt| !dropped.contains(&receipt.tracking));
-        }
-        Ok(())
-    }
-
-    /// Makes rows of what came of a user's turn, and keeps their state in mind.
-    fn keep(
-        &mut self,
-        memory: &mut Memory,
-        advance: Advance,
-        doings: &Doings,
-        last: Seq,
-        told: bool,
-    ) -> Result<(), String> {
-        let chunk = &mut self.chunk;
-        let line = Line {
-            user: &advance.user,
-            prev: last.0,
-            at: self.now,
-            release: self.then.release,
-            absorbed: &doings.absorbed,
-            history: &doings.history,
-            events: &doings.live,
-            trace: &advance.trace,
-        };
-        let written = |error: serde_json::Error| error.to_string();
-        // A turn that has changed nothing is not worth a line.
-        if told {
-            serde_json::to_writer(&mut chunk.lines, &line).map_err(written)?;
-            chunk.lines.push(b'\n');
-        }
-        for record in &advance.trace {
-            match &record.decision {
-                Decision::Ended { message, reason, .. } if reason.calls_off() => {
-                    chunk.called_off.push(message.clone());
-                }
-                Decision::Fault { policy, question, fault } => {
-                    let known = self.then.faults.entry(policy.clone()).or_default();
-                    known.0 += 1;
-                    known.1 = format!("{fault} (asked: {})", question.word());
-                }
-                _ => {}
-            }
-        }
-        for outgoing in advance.outbox {
-            let content = serde_json::to_string(&outgoing).map_err(written)?;
-            chunk.outbox.push(Attempt {
-                tracking: outgoing.tracking,
-                send_key: outgoing.send_key,
-                message: outgoing.message,
-                user: outgoing.user,
-                due: outgoing.at,
-                address: outgoing.address.map(|address| address_key(&outgoing.channel, &address)),
-                channel: outgoing.channel,
-                at: outgoing.at,
-                content: content.into(),
-            });
-        }
-        let state = serde_json::to_vec(&advance.state).map_err(written)?;
-        // The chain leads over chunks that have a line.
-        let last = if told { chunk.seq } else { last };
-        chunk.images.push(Image {
-            user: advance.user.clone(),
-            last,
-            due: advance.due,
-            state: Some(state.into()),
-        });
-        memory.states.put(advance.user, Known { last, state: advance.state });
-        Ok(())
-    }
-}
-
-/// The attempt that an event is evidence about.
-fn tracking(event: &Event) -> Option<&Arc<str>> {
-    match &event.what {
-        What::Receipt(receipt) => Some(&receipt.tracking),
-        _ => None,
     }
 }
 

@@ -135,16 +135,25 @@ impl Core {
         let now = self.clock.now().0;
         let mut plain = new.settings.clone();
         let place = place(tenant, name);
+        // Or whoever may set a channel up could have its secret sent to themself.
+        let moved = before.is_some_and(|before| {
+            let places = ["/url", "/base_url", "/host", "/port", "/token/url"];
+            places.iter().any(|at| before.settings.pointer(at) != new.settings.pointer(at))
+        });
         // What was shown as hidden stays what it was.
         each_secret(&new.kind, &mut plain, |path, text| {
             if text != HIDDEN {
                 return Ok(text.to_owned());
             }
-            let kept = before.filter(|before| before.kind == new.kind);
+            let kept = before.filter(|before| before.kind == new.kind && !moved);
             match kept.and_then(|before| before.settings.pointer(path)).and_then(Json::as_str) {
                 Some(sealed) => self.sealer.open_text(&format!("{place}{path}"), sealed),
                 None => {
-                    let message = format!("there is no secret here yet that {HIDDEN} stands for");
+                    let message = if moved {
+                        format!("it leads elsewhere now: send the secret itself, not {HIDDEN}")
+                    } else {
+                        format!("there is no secret here yet that {HIDDEN} stands for")
+                    };
                     Err(refused(vec![Wrong::new(path, message)]))
                 }
             }

@@ -40,6 +40,7 @@ mod rate;
 mod reach;
 mod release;
 mod retime;
+mod rows;
 mod run;
 mod seal;
 mod send;

@@ -257,6 +257,10 @@ impl Core {
         match outcome {
             Outcome::Accepted { reference } => settle(None, reference.clone()),
             Outcome::Failed(trouble) | Outcome::Gone(trouble) => settle(Some(said(trouble)), None),
+            // What the operator forbids is not allowed a minute later.
+            Outcome::Later { trouble, .. } if trouble.reason == Reason::Forbidden => {
+                settle(Some(said(trouble)), None)
+            }
             Outcome::Later { trouble, after } => {
                 let delivery = &self.config.delivery;
                 let delays = delivery.retries.iter().map(|span| millis(*span)).collect();
