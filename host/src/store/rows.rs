@@ -39,7 +39,7 @@ pub struct Commit {
 pub struct Chunk {
     /// The tenant.
     pub tenant: TenantId,
-    /// The chunk's place in the log, from the service's own counter; see [`Store::recover`].
+    /// The chunk's place in the log, from the service's own counter; see [`recover`](super::Store::recover).
     pub seq: Seq,
     /// When it was decided, for retention.
     pub at: Instant,
@@ -71,7 +71,7 @@ pub struct Chunk {
     pub receipts: Vec<ReceiptRow>,
     /// Users of whom nothing is left, after all else of the commit: their attempts with the receipts of
     /// these, their letters, and the links from and to their names. States go by [`Image`], lines by
-    /// [`Store::redact`].
+    /// [`redact`](super::Store::redact).
     pub erased: Vec<Arc<str>>,
 }
 

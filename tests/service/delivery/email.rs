@@ -59,7 +59,7 @@ impl Relay {
     }
 }
 
-fn between<'a>(line: &'a str, open: char, close: char) -> &'a str {
+fn between(line: &str, open: char, close: char) -> &str {
     line.split_once(open).and_then(|(_, rest)| rest.split_once(close)).unwrap().0
 }
 

@@ -16,8 +16,8 @@ fn plan() -> Plan {
 async fn in_vain(scene: &Scene, user: &str, tries: u64) -> Value {
     let what = format!("{tries} tries in vain to reach {user}");
     eventually(&what, || async {
-        let found = scene.tenant.attempts(Some(user)).await.into_iter();
-        found.filter(|attempt| attempt["tries"].as_u64() >= Some(tries)).next_back()
+        let mut found = scene.tenant.attempts(Some(user)).await.into_iter();
+        found.rfind(|attempt| attempt["tries"].as_u64() >= Some(tries))
     })
     .await
 }

@@ -106,7 +106,7 @@ fn after_the_last_try_it_is_a_dead_letter_and_may_be_sent_again() {
     assert_eq!(stand.times("ann", "failed"), 1);
     let failed = Which { outcome: Some("failed"), ..Which::default() };
     let listed = stand.core().attempts(&acme(), failed, None, 9).unwrap().items;
-    assert_eq!(listed, [dead.clone()]);
+    assert_eq!(listed, std::slice::from_ref(&dead));
     let waits = stand.core().resend(&acme(), &dead.tracking).unwrap();
     assert_eq!((waits.outcome, waits.tries), (None, 0));
     stand.settles();
