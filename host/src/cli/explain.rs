@@ -17,7 +17,7 @@ use crate::service::story::{Asked, Explanation, MessageStory, Never, StoryLine, 
 All that was recorded about the user is done again from the beginning, with the releases that were at work, and \
 what comes out is held against what was recorded.
 
-  NUDGE_KEY=… nudge explain --tenant acme --user ada --url https://nudge.example
+  NUDGE_KEY=… nudge explain --tenant acme --user ada --server https://nudge.example
   nudge explain --tenant acme --user ada --data ./data     (the service must not run)
 
 Exit codes: 0 the same came out; 1 something else did, or nothing is known of the user; 2 it could not be done.")]

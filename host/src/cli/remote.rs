@@ -13,7 +13,7 @@ pub(super) struct Remote {
     pub(super) tenant: String,
     /// Where the service is
     #[arg(long, value_name = "URL", env = "NUDGE_SERVER", default_value = "http://127.0.0.1:8080")]
-    url: String,
+    server: String,
     /// A key of the tenant that may manage it, or an admin's
     #[arg(long, value_name = "KEY", env = "NUDGE_KEY", hide_env_values = true)]
     key: Option<String>,
@@ -46,9 +46,9 @@ impl Remote {
         query: &[(&str, &str)],
     ) -> anyhow::Result<Answered> {
         let key = self.key.as_deref().context("there is no key: set NUDGE_KEY")?;
-        let mut url = Url::parse(&self.url).with_context(|| self.url.clone())?;
+        let mut url = Url::parse(&self.server).with_context(|| self.server.clone())?;
         url.path_segments_mut()
-            .map_err(|()| anyhow::anyhow!("{} is no place to ask", self.url))?
+            .map_err(|()| anyhow::anyhow!("{} is no place to ask", self.server))?
             .pop_if_empty()
             .extend(path);
         if !query.is_empty() {
@@ -59,14 +59,14 @@ impl Remote {
             reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build()?;
         let request = client.request(method, url).bearer_auth(key);
         let answer = request.header("Nudge-Tenant", &self.tenant).send().await;
-        let answer = answer.with_context(|| format!("{} cannot be reached", self.url))?;
+        let answer = answer.with_context(|| format!("{} cannot be reached", self.server))?;
         let status = answer.status();
-        let text = answer.text().await.with_context(|| self.url.clone())?;
+        let text = answer.text().await.with_context(|| self.server.clone())?;
         if status.is_success() && text.is_empty() {
             return Ok(Answered::Done(Value::Null));
         }
         let value: Value = serde_json::from_str(&text).map_err(|_| {
-            anyhow::anyhow!("{} answers {status} and no JSON: is it a Nudge service?", self.url)
+            anyhow::anyhow!("{} answers {status} and no JSON: is it a Nudge service?", self.server)
         })?;
         if status.is_success() {
             return Ok(Answered::Done(value));
@@ -75,6 +75,6 @@ impl Remote {
         if status.as_u16() == 404 {
             return Ok(Answered::Unknown(detail.to_owned()));
         }
-        anyhow::bail!("{} answers {status}: {detail}", self.url)
+        anyhow::bail!("{} answers {status}: {detail}", self.server)
     }
 }
