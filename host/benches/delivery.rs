@@ -44,6 +44,9 @@ link = "https://shop.example.com/cart"
 /// Attempts of each measurement.
 const MANY: u64 = 40_000;
 
+/// The only tenant.
+const TENANT: nudge::store::TenantId = nudge::store::TenantId(1);
+
 /// Posts under way at once.
 const AT_ONCE: usize = 256;
 
@@ -269,33 +272,44 @@ impl Bench {
         while senders.join_next().await.is_some() {}
     }
 
-    async fn settled(&self, since: u64, many: u64) {
-        while self
-            .store
-            .sent_since(nudge::store::TenantId(1), nudge::engine::event::Instant(0))
-            .unwrap()
-            < since + many
-        {
-            tokio::time::sleep(Duration::from_millis(20)).await;
+    /// A moment that nothing has been settled at so far.
+    async fn begins(&self) -> nudge::engine::event::Instant {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        self.service.now()
+    }
+
+    /// Waits until so many outcomes are on the disk since then. The store is only asked when the service has made
+    /// as many: to count them takes a while.
+    async fn settled(&self, since: nudge::engine::event::Instant, made: u64, many: u64) {
+        while self.made() < made + many {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        while self.store.sent_since(TENANT, since).unwrap() < many {
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
 
-    fn sent(&self) -> u64 {
-        self.store.sent_since(nudge::store::TenantId(1), nudge::engine::event::Instant(0)).unwrap()
+    /// Attempts that were accepted, stored or not.
+    fn made(&self) -> u64 {
+        let metrics = self.service.metrics();
+        let line = metrics
+            .lines()
+            .find(|line| line.starts_with("nudge_sent_total") && line.contains("\"accepted\""));
+        line.map_or(0, |line| line.rsplit(' ').next().unwrap().parse().unwrap())
     }
 
     /// Webhooks a second from the first event to the last outcome that is on the disk.
     async fn goes(&self, many: u64) -> f64 {
-        let before = self.sent();
+        let (since, made) = (self.begins().await, self.made());
         let started = Instant::now();
         self.pours(many).await;
-        self.settled(before, many).await;
+        self.settled(since, made, many).await;
         many as f64 / started.elapsed().as_secs_f64()
     }
 
     /// Webhooks a second of attempts that are in the outbox already.
     async fn drains(&self, many: u64) -> f64 {
-        let before = self.sent();
+        let (since, made) = (self.begins().await, self.made());
         let limit = |at_once| NewChannel {
             kind: "webhook".to_owned(),
             settings: serde_json::json!({ "url": format!("http://{}/hook", self.sink.at),
@@ -307,10 +321,10 @@ impl Bench {
         self.service.put_channel(&self.tenant, "hook", limit(1)).await.unwrap();
         self.pours(many).await;
         tokio::time::sleep(Duration::from_millis(500)).await;
-        let left = self.sent() - before;
+        let left = self.made() - made;
         self.service.put_channel(&self.tenant, "hook", limit(AT_ONCE)).await.unwrap();
         let started = Instant::now();
-        self.settled(before, many).await;
+        self.settled(since, made, many).await;
         (many - left) as f64 / started.elapsed().as_secs_f64()
     }
 
