@@ -56,15 +56,19 @@ struct Visitor {
     languages: Option<String>,
 }
 
-impl Visitor {
-    fn of(method: &Method, headers: &HeaderMap) -> Visitor {
-        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-        Visitor {
-            machine: is_machine(method.as_str(), header),
-            languages: header("accept-language").map(str::to_owned),
-        }
-    }
+impl FromRequestParts<Api> for Visitor {
+    type Rejection = std::convert::Infallible;
 
+    async fn from_request_parts(parts: &mut Parts, _: &Api) -> Result<Self, Self::Rejection> {
+        let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
+        Ok(Visitor {
+            machine: is_machine(parts.method.as_str(), header),
+            languages: header("accept-language").map(str::to_owned),
+        })
+    }
+}
+
+impl Visitor {
     fn language(&self, locale: &str) -> Language {
         Language::of(locale, self.languages.as_deref())
     }
@@ -109,33 +113,15 @@ fn shown(followed: Result<Followed, Error>, visitor: &Visitor) -> Response {
     }
 }
 
-async fn follow(
-    State(api): State<Api>,
-    Token(token): Token,
-    method: Method,
-    headers: HeaderMap,
-) -> Response {
-    let visitor = Visitor::of(&method, &headers);
+async fn follow(State(api): State<Api>, Token(token): Token, visitor: Visitor) -> Response {
     shown(api.service.follow(&token, visitor.machine).await, &visitor)
 }
 
-async fn read(
-    State(api): State<Api>,
-    Token(token): Token,
-    method: Method,
-    headers: HeaderMap,
-) -> Response {
-    let visitor = Visitor::of(&method, &headers);
+async fn read(State(api): State<Api>, Token(token): Token, visitor: Visitor) -> Response {
     shown(api.service.read(&token, visitor.machine).await, &visitor)
 }
 
-async fn opened(
-    State(api): State<Api>,
-    Token(token): Token,
-    method: Method,
-    headers: HeaderMap,
-) -> Response {
-    let visitor = Visitor::of(&method, &headers);
+async fn opened(State(api): State<Api>, Token(token): Token, visitor: Visitor) -> Response {
     // Whoever looks at the mail gets their picture, whatever becomes of the evidence.
     if let Err(error) = api.service.opened(&token, visitor.machine).await
         && !matches!(error, Error::NotFound(_))
@@ -149,10 +135,8 @@ async fn opened(
 async fn asks_to_unsubscribe(
     State(api): State<Api>,
     Token(token): Token,
-    method: Method,
-    headers: HeaderMap,
+    visitor: Visitor,
 ) -> Response {
-    let visitor = Visitor::of(&method, &headers);
     match api.service.subscription(&token).await {
         Ok((about, locale)) => {
             let preferences = Some(format!("/p/{token}"));
@@ -166,11 +150,9 @@ async fn asks_to_unsubscribe(
 async fn unsubscribe(
     State(api): State<Api>,
     Token(token): Token,
-    method: Method,
-    headers: HeaderMap,
+    visitor: Visitor,
     body: Bytes,
 ) -> Response {
-    let visitor = Visitor::of(&method, &headers);
     let fields = hosted::chosen(&body).unwrap_or_default();
     let undo = hosted::is_undo(&fields);
     if !undo && !hosted::is_one_click(&body) {
@@ -201,24 +183,16 @@ async fn unsubscribe(
     }
 }
 
-async fn preferences(
-    State(api): State<Api>,
-    Token(token): Token,
-    method: Method,
-    headers: HeaderMap,
-) -> Response {
-    let visitor = Visitor::of(&method, &headers);
+async fn preferences(State(api): State<Api>, Token(token): Token, visitor: Visitor) -> Response {
     chosen_page(&api, &token, &visitor, false).await
 }
 
 async fn choose(
     State(api): State<Api>,
     Token(token): Token,
-    method: Method,
-    headers: HeaderMap,
+    visitor: Visitor,
     body: Bytes,
 ) -> Response {
-    let visitor = Visitor::of(&method, &headers);
     let fields = match hosted::chosen(&body) {
         Ok(fields) => fields,
         Err(error) => return Refusal::invalid(error.to_string()).into_response(),

@@ -42,6 +42,15 @@ impl Outcome {
         Outcome::Failed(Trouble::new(reason, detail))
     }
 
+    /// Of an attempt that did not get as far as the provider: it is made again later, unless it may not be made
+    /// at all.
+    pub(crate) fn unsent(trouble: Trouble) -> Outcome {
+        match trouble.reason {
+            Reason::Forbidden | Reason::Settings => Outcome::Failed(trouble),
+            _ => Outcome::Later { trouble, after: None },
+        }
+    }
+
     /// Never at this address.
     pub fn gone(reason: Reason, detail: impl Into<String>) -> Outcome {
         Outcome::Gone(Trouble::new(reason, detail))

@@ -150,7 +150,7 @@ impl Sms {
             ],
             body: form::write(&pairs).into_bytes(),
         };
-        let answer = self.wire.send(request).await.map_err(undone)?;
+        let answer = self.wire.send(request).await.map_err(Outcome::unsent)?;
         Ok(outcome(&answer))
     }
 }
@@ -185,13 +185,6 @@ fn words(dispatch: &Dispatch) -> Result<String, Outcome> {
         return Err(Outcome::failed(Reason::TooLong, detail));
     }
     Ok(text)
-}
-
-fn undone(trouble: Trouble) -> Outcome {
-    match trouble.reason {
-        Reason::Forbidden | Reason::Settings => Outcome::Failed(trouble),
-        _ => Outcome::Later { trouble, after: None },
-    }
 }
 
 /// What Twilio answers: a message, or an error with a code.

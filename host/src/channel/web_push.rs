@@ -135,7 +135,7 @@ impl WebPush {
             ],
             body,
         };
-        Ok(outcome(self.wire.send(request).await.map_err(undone)?))
+        Ok(outcome(self.wire.send(request).await.map_err(Outcome::unsent)?))
     }
 }
 
@@ -184,13 +184,6 @@ fn payload(dispatch: &Dispatch) -> Result<Vec<u8>, Outcome> {
 fn topic(message: &str) -> String {
     let hash = digest(&SHA256, message.as_bytes());
     base64::Engine::encode(&URL_SAFE, hash.as_ref().get(..24).unwrap_or_default())
-}
-
-fn undone(trouble: Trouble) -> Outcome {
-    match trouble.reason {
-        Reason::Forbidden | Reason::Settings => Outcome::Failed(trouble),
-        _ => Outcome::Later { trouble, after: None },
-    }
 }
 
 fn outcome(answer: Answer) -> Outcome {

@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::reply::{self, Stage};
 use super::stream::{Bounded, Encrypted};
 use crate::channel::wire::Wire;
-use crate::channel::{Outcome, Reason, Trouble};
+use crate::channel::{Outcome, Reason};
 
 /// How long an attempt may take, from the first byte to the last.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -159,11 +159,7 @@ impl Relay {
     }
 
     async fn connect(&self) -> Result<Line, Outcome> {
-        let later = |trouble: Trouble| match trouble.reason {
-            Reason::Forbidden | Reason::Settings => Outcome::Failed(trouble),
-            _ => Outcome::Later { trouble, after: None },
-        };
-        let found = self.wire.resolve(&self.host, self.port).await.map_err(later)?;
+        let found = self.wire.resolve(&self.host, self.port).await.map_err(Outcome::unsent)?;
         let stream = Bounded::new(reach(&found).await?, MOST_SAID);
         let hello = |error| outcome(Stage::Hello, &error);
         let stream: Box<dyn AsyncTokioStream> = match &self.safety {

@@ -298,9 +298,9 @@ async fn answers_that_make_no_sense() {
 #[test]
 fn what_the_wire_refuses_is_not_tried_again() {
     for reason in [Reason::Forbidden, Reason::Settings] {
-        assert!(matches!(undone(Trouble::new(reason, "")), Outcome::Failed(_)));
+        assert!(matches!(Outcome::unsent(Trouble::new(reason, "")), Outcome::Failed(_)));
     }
-    assert!(matches!(undone(Trouble::new(Reason::Timeout, "")), Outcome::Later { .. }));
+    assert!(matches!(Outcome::unsent(Trouble::new(Reason::Timeout, "")), Outcome::Later { .. }));
 }
 
 #[test]

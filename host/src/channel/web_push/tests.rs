@@ -278,8 +278,8 @@ fn what_an_answer_carries_is_kept() {
     assert_eq!(outcome(answer(201, Some(&"x".repeat(513)))), Outcome::ACCEPTED);
     let Outcome::Later { after, .. } = outcome(answer(429, None)) else { panic!() };
     assert_eq!(after.map(|after| after.as_secs()), Some(7));
-    assert!(matches!(undone(Trouble::new(Reason::Forbidden, "")), Outcome::Failed(_)));
-    assert!(matches!(undone(Trouble::new(Reason::Timeout, "")), Outcome::Later { .. }));
+    assert!(matches!(Outcome::unsent(Trouble::new(Reason::Forbidden, "")), Outcome::Failed(_)));
+    assert!(matches!(Outcome::unsent(Trouble::new(Reason::Timeout, "")), Outcome::Later { .. }));
 }
 
 #[tokio::test]
