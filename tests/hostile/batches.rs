@@ -76,7 +76,7 @@ fn moody(sandbox: &Sandbox) -> Configured {
 }
 
 fn strategy(policy: &Configured) -> Strategy {
-    let part = Part { label: "moody".into(), policy: Arc::new(policy.clone()) };
+    let part = Part::new("moody", Arc::new(policy.clone()));
     let channel = Channel { name: "sms".into(), cost: 0.0, address: None };
     let key = TrackingKey::new(b"a secret");
     Strategy::new("tenant", key, vec![part], Contents::new(), vec![channel]).unwrap()

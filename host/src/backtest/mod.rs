@@ -251,11 +251,15 @@ fn sent(trace: &[Record]) -> BTreeMap<About, Sent> {
             Decision::Stalled { policy, entered: since, .. } => {
                 entered.insert(policy, *since);
             }
-            Decision::Drafted { message, policy, node, key, importance, .. } => {
+            Decision::Drafted { message, policy, node, campaign, key, importance, .. } => {
                 if drafted.contains_key(message) {
                     continue;
                 }
-                let since = entered.get(policy).copied().unwrap_or(record.at);
+                // A campaign is the same whenever it reaches somebody.
+                let (node, since) = match campaign {
+                    Some(campaign) => (campaign, Instant(0)),
+                    None => (node, entered.get(policy).copied().unwrap_or(record.at)),
+                };
                 let count = nth.entry((policy, node, since)).or_default();
                 let about = About {
                     policy: policy.clone(),

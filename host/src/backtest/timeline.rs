@@ -104,6 +104,7 @@ fn told(trace: &[Record]) -> Vec<(Instant, Kind, String)> {
                     End::Outranked => "a message that matters more took its place",
                     End::OptedOut => "the user does not want it any more",
                     End::Gathered => "another message carries it",
+                    End::Expired => "the time of its campaign is over",
                 };
                 (Kind::End, text.to_owned())
             }

@@ -1,6 +1,8 @@
 //! Questions of many walks, put to a policy in one batch. A batch that fails is cut in halves until
 //! the rows at fault stand alone, so that nobody's answer depends on whom they were asked with.
 
+use std::collections::BTreeMap;
+
 use super::HostFailure;
 use super::batch::{Batch, Source};
 use super::event::{Fields, Instant, Value};
@@ -80,14 +82,41 @@ fn asked(
             let steps: Vec<_> = rows.iter().map(Row::judge).collect();
             policy.judge(&steps, &batch)?.into_iter().map(Answer::Judge).collect()
         }
-        // No walk asks about groups or campaigns.
-        Question::Classify | Question::Qualify | Question::Compose => Vec::new(),
+        Question::Classify => policy.classify(&batch)?.into_iter().map(Answer::Classify).collect(),
+        Question::Qualify => return qualified(policy, rows, &sources),
+        // Campaigns are composed by the host.
+        Question::Compose => Vec::new(),
     };
     // A walk without an answer would be left in the middle of what it was at.
     if answers.len() != rows.len() {
         return Err(Fault::Output("there is not one answer for each row".to_owned()).into());
     }
     Ok(answers)
+}
+
+/// Who meets their campaign's push standard: for each standard a question of its own.
+fn qualified(
+    policy: &dyn Policy,
+    rows: &[Row<'_>],
+    sources: &[Source<'_>],
+) -> Result<Vec<Answer>, Failure> {
+    let mut by_standard: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (at, row) in rows.iter().enumerate() {
+        let standard = row.walk.launch.as_ref().map_or("", |launch| &*launch.campaign.standard);
+        by_standard.entry(standard).or_default().push(at);
+    }
+    let mut meets = vec![false; rows.len()];
+    for (standard, places) in by_standard {
+        let members: Vec<Source<'_>> =
+            places.iter().filter_map(|at| sources.get(*at)).copied().collect();
+        let batch = Batch::of(&members, policy.setup(), Question::Qualify);
+        for (at, answer) in places.iter().zip(policy.qualify(standard, &batch)?) {
+            if let Some(slot) = meets.get_mut(*at) {
+                *slot = answer;
+            }
+        }
+    }
+    Ok(meets.into_iter().map(Answer::Qualify).collect())
 }
 
 /// One walk's question.

@@ -118,9 +118,12 @@ impl Row for Source<'_> {
             },
             Origin::Profile => self.state.profile.get(&need.name).map(Found::Stored),
             Origin::Visit => self.visit.and_then(|visit| self.fact(visit, &need.name)),
+            Origin::Counter if need.shape == Shape::Instant => {
+                self.state.latest(self.label, &need.name, self.at).map(Found::Instant)
+            }
             Origin::Counter => {
                 let count = self.state.count(self.label, &need.name, self.at);
-                count.map(|count| Found::Integer(i64::from(count)))
+                Some(Found::Integer(i64::from(count)))
             }
             Origin::Channel => {
                 let (channel, fact) = need.name.split_once('/')?;

@@ -182,6 +182,8 @@ pub enum What {
     Consent(super::consent::Consent),
     /// A sent message left a trace.
     Receipt(Receipt),
+    /// A campaign goes out to the user, if they are one of those it is for.
+    Campaign(Arc<super::policy::Launch>),
 }
 
 /// Return data: evidence about one attempt, found by the tracking id that was sent with it.

@@ -33,14 +33,34 @@ impl std::fmt::Debug for TrackingKey {
 
 /// Which message this is: a hash over the tenant, the policy's label, the user and the cause.
 pub(super) fn message(tenant: &str, label: &str, user: &str, cause: &Cause) -> Arc<str> {
-    let mut hash = Sha256::new();
-    for part in [tenant, "journey", label, user, &cause.node] {
-        hash.update((part.len() as u64).to_le_bytes());
-        hash.update(part);
-    }
-    hash.update(cause.entered.0.to_le_bytes());
-    hash.update(cause.rule.to_le_bytes());
+    let (kind, about, since, rule) = match cause {
+        Cause::Visit { node, entered, rule } => ("journey", node, entered, *rule),
+        Cause::Campaign { campaign, since } => ("audience", campaign, since, 0),
+    };
+    let mut hash = parts([tenant, kind, label, user, about]);
+    hash.update(since.0.to_le_bytes());
+    hash.update(rule.to_le_bytes());
     hex(&hash.finalize())
+}
+
+/// A hash over texts, none of which runs into the next.
+fn parts<const N: usize>(texts: [&str; N]) -> Sha256 {
+    let mut hash = Sha256::new();
+    for text in texts {
+        hash.update((text.len() as u64).to_le_bytes());
+        hash.update(text);
+    }
+    hash
+}
+
+/// A user's place from 0 to 999 in a campaign, the same in every run: who is held out is told by it. Nobody
+/// can tell it in advance without the tenant's key.
+pub(super) fn lot(key: &TrackingKey, campaign: &str, user: &str) -> u32 {
+    let mut hash = parts([campaign, user]);
+    hash.update(key.0);
+    let digest = hash.finalize();
+    let number = digest.iter().take(8).fold(0, |sum: u64, byte| sum << 8 | u64::from(*byte));
+    u32::try_from(number % 1_000).unwrap_or_default()
 }
 
 /// The key under which a step of a message is sent at most once on each channel.

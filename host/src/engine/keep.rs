@@ -75,6 +75,12 @@ impl State {
                 own.entry(name).or_default().absorb(count);
             }
         }
+        self.sort_anew();
+        for reached in other.campaigns {
+            if self.campaigns.iter().all(|own| own.campaign != reached.campaign) {
+                self.campaigns.push(reached);
+            }
+        }
         for (label, visit) in other.visits {
             match self.visits.get_mut(&label) {
                 Some(own) if own.operated >= visit.operated => {}

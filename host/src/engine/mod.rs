@@ -7,8 +7,10 @@
 //! questions of all are put in batches (`ask`). What a batch holds changes nothing about an answer.
 
 mod ask;
+pub mod audience;
 pub mod batch;
 pub mod consent;
+mod counter;
 pub mod event;
 pub mod guard;
 mod ids;
@@ -33,10 +35,11 @@ use serde::{Deserialize, Serialize};
 use event::{Event, Instant};
 pub use ids::TrackingKey;
 use policy::{Content, Importance};
+pub use audience::{Membership, Reached};
 pub use push::MOST_STEPS;
 pub use state::{Attempt, Cause, Held, Hold, Message, State, Visit};
 pub use strategy::{Channel, Contents, Part, Strategy, StrategyError};
-pub use trace::{Decision, End, Record, Refusal, Skip};
+pub use trace::{Decision, End, Missed, Record, Refusal, Skip};
 use walk::Walk;
 
 /// Rows beyond which a batch gains nothing.
@@ -149,7 +152,7 @@ impl Engine {
     /// When the engine has to look at a user with this state again even if nothing happens.
     #[must_use]
     pub fn due(&self, state: &State) -> Option<Instant> {
-        state.next_due(|label| self.strategy.rules(label))
+        state.next_due(&self.strategy)
     }
 
     /// Lets every user's turn take place: their inputs in order of time, their deadlines in between,

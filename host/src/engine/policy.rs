@@ -21,6 +21,24 @@ pub trait Policy: Send + Sync {
     fn setup(&self) -> &Setup;
     /// The rules of a node policy; none for others.
     fn rules(&self) -> &[Rule];
+    /// Which policy with which settings this is, in short: whose answers are not the same has another one.
+    fn fingerprint(&self) -> &str {
+        self.name()
+    }
+    /// The groups of segment criteria; none for others.
+    fn groups(&self) -> &[Arc<str>];
+    /// For each user the groups that they belong to, as indices into [`Policy::groups`], in order.
+    ///
+    /// # Errors
+    ///
+    /// See [`Policy::locate`].
+    fn classify(&self, users: &Batch) -> Result<Vec<Vec<u32>>, Failure>;
+    /// For each member whether they meet a campaign's push standard.
+    ///
+    /// # Errors
+    ///
+    /// See [`Policy::locate`].
+    fn qualify(&self, standard: &str, members: &Batch) -> Result<Vec<bool>, Failure>;
     /// For each event the rule that it puts the user under.
     ///
     /// # Errors

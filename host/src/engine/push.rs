@@ -25,12 +25,22 @@ impl Walk<'_> {
         let Some(draft) = draft else {
             return self.record(Decision::Silent { policy: label, node });
         };
-        let cause = Cause { node: node.clone(), entered: visit.entered, rule: visit.rule };
+        let cause = Cause::Visit { node, entered: visit.entered, rule: visit.rule };
+        self.begin(label, cause, draft);
+    }
+
+    /// Begins a message, unless it has begun before.
+    pub(super) fn begin(&mut self, label: Arc<str>, cause: Cause, draft: Draft) {
         let id = ids::message(&self.strategy.tenant, &label, &self.user, &cause);
+        let (node, campaign) = match &cause {
+            Cause::Visit { node, .. } => (node.clone(), None),
+            Cause::Campaign { campaign, .. } => ("".into(), Some(campaign.clone())),
+        };
         self.record(Decision::Drafted {
             message: id.clone(),
             policy: label.clone(),
             node,
+            campaign,
             key: draft.message.clone(),
             importance: draft.importance,
             pending: draft.pending.clone(),
@@ -42,6 +52,7 @@ impl Walk<'_> {
         if self.strategy.text(&draft.message, "").is_none() {
             return self.refuse(id, Refusal::NoContent);
         }
+        let router = self.strategy.router(&draft.message);
         self.state.messages.push(Message {
             id,
             label,
@@ -62,7 +73,7 @@ impl Walk<'_> {
             resolved: false,
         });
         let message = self.state.messages.len() - 1;
-        match self.strategy.router {
+        match router {
             Some(part) => {
                 let ask = Ask { part: Some(part), question: Question::Plan, message, channel: 0 };
                 self.todo.push_front(Todo::Ask(ask));
@@ -72,6 +83,11 @@ impl Walk<'_> {
                 self.planned(message, plan);
             }
         }
+    }
+
+    /// Who routes a message that is under way.
+    fn router(&self, message: usize) -> Option<usize> {
+        self.strategy.router(&self.state.messages.get(message)?.key)
     }
 
     /// Without a route policy: once, on the first channel that reaches the user.
@@ -102,7 +118,7 @@ impl Walk<'_> {
 
     pub(super) fn planned(&mut self, message: usize, plan: Option<Itinerary>) {
         let Some(mut plan) = plan else {
-            let routed = self.strategy.router.is_some();
+            let routed = self.router(message).is_some();
             let reason = if routed { Refusal::NotPlanned } else { Refusal::NoChannel };
             return self.withdraw(message, reason);
         };
@@ -264,7 +280,7 @@ impl Walk<'_> {
     /// The step's wait is over without the wanted evidence.
     pub(super) fn overdue(&mut self, message: usize) {
         self.event = None;
-        match self.strategy.router {
+        match self.router(message) {
             Some(part) => {
                 let ask = Ask { part: Some(part), question: Question::Judge, message, channel: 0 };
                 self.todo.push_front(Todo::Ask(ask));
@@ -275,6 +291,7 @@ impl Walk<'_> {
 
     pub(super) fn judged(&mut self, message: usize, verdict: Verdict) {
         let from = self.leaves();
+        let routed = self.router(message).is_some();
         let Some(slot) = self.state.messages.get_mut(message) else { return };
         let (id, step) = (slot.id.clone(), slot.step);
         let longer = verdict == Verdict::WaitLonger && slot.extended < MOST_EXTENSIONS;
@@ -284,7 +301,7 @@ impl Walk<'_> {
         } else if verdict != Verdict::Received {
             slot.step += 1;
         }
-        if self.strategy.router.is_some() {
+        if routed {
             self.record(Decision::Judged { message: id, step, verdict });
         }
         if verdict == Verdict::Received {
@@ -308,26 +325,36 @@ impl Walk<'_> {
 
     /// The user has left the node that messages of the policy `label` are about.
     pub(super) fn resolve(&mut self, label: &Arc<str>, next: &Arc<str>) {
-        let about = |m: &Message| m.label == *label && !m.resolved;
-        let messages: Vec<usize> = (0..self.state.messages.len())
-            .filter(|at| self.state.messages.get(*at).is_some_and(about))
-            .collect();
-        for at in messages {
-            let Some(message) = self.state.messages.get_mut(at) else { continue };
-            message.resolved = true;
-            let ended = message.ended;
+        let about = |m: &Message| {
+            m.label == *label && !m.resolved && matches!(m.cause, Cause::Visit { .. })
+        };
+        for at in self.messages_that(about) {
+            let Some(message) = self.state.messages.get(at) else { continue };
             let converted = message.pending.as_ref().is_none_or(|pending| pending == next);
-            if converted {
-                message.evidence = Some(Grade::Converted);
-            }
-            let since = message.since().unwrap_or(Instant::MAX);
-            let id = message.id.clone();
-            if !ended {
-                self.end(at, if converted { End::Converted } else { End::Left });
-            }
-            let after = self.at.since(since);
-            self.record(Decision::Resolved { message: id, converted, after });
+            self.settle(at, converted, if converted { End::Converted } else { End::Left });
         }
+    }
+
+    pub(super) fn messages_that(&self, are: impl Fn(&Message) -> bool) -> Vec<usize> {
+        let messages = self.state.messages.iter().enumerate();
+        messages.filter(|(_, message)| are(message)).map(|(at, _)| at).collect()
+    }
+
+    /// What a message was about is over: it ends, if it has not.
+    pub(super) fn settle(&mut self, at: usize, converted: bool, end: End) {
+        let Some(message) = self.state.messages.get_mut(at) else { return };
+        message.resolved = true;
+        let ended = message.ended;
+        if converted {
+            message.evidence = Some(Grade::Converted);
+        }
+        let since = message.since().unwrap_or(Instant::MAX);
+        let id = message.id.clone();
+        if !ended {
+            self.end(at, end);
+        }
+        let after = self.at.since(since);
+        self.record(Decision::Resolved { message: id, converted, after });
     }
 
     /// Return data: evidence about the attempt whose tracking id it contains.

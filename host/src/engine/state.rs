@@ -1,7 +1,7 @@
 //! What the engine remembers of one user: where they are, what they were sent, what came of it. All
 //! deadlines follow from it, so a user has one timer: the moment of the first.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::consent::Consents;
 use super::event::{Fields, Grade, Instant, Millis, Value};
 use super::guard::Push;
+use super::audience::{Membership, Reached};
+use super::counter::Count;
 use super::policy::{Basis, Content, History, Importance, Itinerary, Place, Rule, Watch};
-
-/// Counts are exact up to this and stay there.
-const MOST_COUNTED: usize = 1_000;
+use super::strategy::Strategy;
 
 /// Ended messages are remembered for late evidence, the latest of them.
 const MOST_ENDED: usize = 8;
@@ -45,63 +45,28 @@ pub struct State {
     /// Addresses at which nothing arrives, by channel.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub dead: BTreeMap<Arc<str>, Arc<str>>,
+    /// The groups that the user belongs to, by label of the segment criteria that say so.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub groups: BTreeMap<Arc<str>, Membership>,
+    /// Campaigns that have reached the user, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub campaigns: Vec<Reached>,
     /// Pushes that count for caps, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) pushes: Vec<Push>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Count {
-    window: Millis,
-    moments: VecDeque<Instant>,
-}
-
-impl Count {
-    /// Counts what the other one has counted, too.
-    pub(super) fn absorb(&mut self, other: Count) {
-        self.window = self.window.max(other.window);
-        self.moments.extend(other.moments);
-        self.moments.make_contiguous().sort_unstable();
-        let surplus = self.moments.len().saturating_sub(MOST_COUNTED);
-        self.moments.drain(..surplus);
-    }
-}
-
 impl State {
-    /// Counts an event for a counter.
-    pub(super) fn counted(
-        &mut self,
-        label: &Arc<str>,
-        name: &Arc<str>,
-        window: Millis,
-        at: Instant,
-    ) {
-        let counters = self.counters.entry(label.clone()).or_default();
-        let count = counters.entry(name.clone()).or_default();
-        count.window = window;
-        count.moments.push_back(at);
-        let outside = |count: &Count| count.moments.front().is_some_and(|m| at.since(*m) >= window);
-        while count.moments.len() > MOST_COUNTED || outside(count) {
-            count.moments.pop_front();
-        }
-    }
-
-    /// How many events the counter counts at `at`: those less than its window ago.
-    pub(super) fn count(&self, label: &str, name: &str, at: Instant) -> Option<u32> {
-        let Some(count) = self.counters.get(label).and_then(|counters| counters.get(name)) else {
-            return Some(0);
-        };
-        // In order of time: those that have left the window come first.
-        let outside = count.moments.partition_point(|m| at.since(*m) >= count.window);
-        u32::try_from(count.moments.len().saturating_sub(outside)).ok()
-    }
-
-    /// The moment of the user's next deadline, given the rules of a policy label: when the engine has
-    /// to look at this user again even if nothing happens.
-    pub fn next_due<'a>(&self, rules: impl Fn(&str) -> &'a [Rule]) -> Option<Instant> {
-        let visits = self.visits.iter().filter_map(|(label, visit)| visit.due(rules(label)));
+    /// The moment of the user's next deadline under a strategy: when the engine has to look at this user
+    /// again even if nothing happens.
+    #[must_use]
+    pub fn next_due(&self, strategy: &Strategy) -> Option<Instant> {
+        let visits =
+            self.visits.iter().filter_map(|(label, visit)| visit.due(strategy.rules(label)));
         let messages = self.messages.iter().filter_map(Message::due);
-        visits.chain(messages).min()
+        let campaigns = self.campaigns.iter().filter_map(Reached::due);
+        let falls = self.next_fall(&strategy.counters);
+        visits.chain(messages).chain(campaigns).chain(falls).min()
     }
 
     /// A text of the profile; empty if there is none.
@@ -331,13 +296,24 @@ pub enum Held {
 
 /// What a message is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Cause {
-    /// The node of the visit that has stalled.
-    pub node: Arc<str>,
-    /// When the visit began.
-    pub entered: Instant,
-    /// The rule it had stalled under.
-    pub rule: u32,
+#[serde(untagged)]
+pub enum Cause {
+    /// A visit that has stalled.
+    Visit {
+        /// Its node.
+        node: Arc<str>,
+        /// When it began.
+        entered: Instant,
+        /// The rule it had stalled under.
+        rule: u32,
+    },
+    /// A campaign that has reached the user.
+    Campaign {
+        /// Which.
+        campaign: Arc<str>,
+        /// Since when the user had belonged to its group.
+        since: Instant,
+    },
 }
 
 /// One try on one channel.

@@ -4,10 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::counter::{Counters, Matcher};
 use super::event::Value;
 use super::guard::{Guard, ZONE};
 use super::ids::TrackingKey;
-use super::policy::{Counter, Kinds, Origin, Policy, Rule, Template};
+use super::policy::{Kinds, Launch, Origin, Policy, Rule, Template};
 use super::state::State;
 
 /// The profile field with the user's locale, a BCP 47 tag.
@@ -23,6 +24,23 @@ pub struct Part {
     pub label: Arc<str>,
     /// The policy.
     pub policy: Arc<dyn Policy>,
+    /// The messages, by key, that a route policy is for; none: all that no other one is for.
+    pub routes: Vec<Arc<str>>,
+}
+
+impl Part {
+    /// A policy under a name.
+    #[must_use]
+    pub fn new(label: impl Into<Arc<str>>, policy: Arc<dyn Policy>) -> Part {
+        Part { label: label.into(), policy, routes: Vec::new() }
+    }
+
+    /// Has a route policy for these messages alone.
+    #[must_use]
+    pub fn routing(mut self, keys: impl IntoIterator<Item = Arc<str>>) -> Part {
+        self.routes = keys.into_iter().collect();
+        self
+    }
 }
 
 /// A channel that a tenant has.
@@ -45,7 +63,11 @@ pub struct Strategy {
     pub(super) key: TrackingKey,
     parts: Vec<Part>,
     pub(super) journeys: Vec<usize>,
-    pub(super) router: Option<usize>,
+    pub(super) audiences: Vec<usize>,
+    routers: Vec<usize>,
+    /// Campaigns for whoever joins their groups.
+    pub(super) campaigns: Vec<Arc<Launch>>,
+    pub(super) counters: Counters,
     personaliser: Option<usize>,
     contents: Contents,
     pub(super) channels: Vec<Channel>,
@@ -60,10 +82,31 @@ pub struct Strategy {
 pub enum StrategyError {
     #[error("two policies are called {0:?}: give one of them another name with `as`")]
     Label(Arc<str>),
-    #[error("no policy of the strategy is a node policy, so nothing would ever happen")]
-    NoJourney,
-    #[error("both {0:?} and {1:?} are route policies: a strategy has one")]
+    #[error(
+        "no policy of the strategy is a node policy or has segment criteria, so nothing would ever \
+         happen"
+    )]
+    NothingHappens,
+    #[error(
+        "both {0:?} and {1:?} are route policies for all messages: name with `routes` the messages that \
+         one of them is for"
+    )]
     TwoRoutes(Arc<str>, Arc<str>),
+    #[error("both {0:?} and {1:?} route the message {2:?}")]
+    RoutedTwice(Arc<str>, Arc<str>, Arc<str>),
+    #[error("{0:?} is no route policy, and is to route messages")]
+    NoRoute(Arc<str>),
+    #[error("a campaign is composed by {0:?}, and no policy with segment criteria is called so")]
+    CampaignPolicy(Arc<str>),
+    #[error(
+        "the campaign {0:?} is for the group {1:?}, and {2:?} has none of that name: it has {groups}",
+        groups = .3.join(", ")
+    )]
+    CampaignGroup(Arc<str>, Arc<str>, Arc<str>, Vec<String>),
+    #[error("the campaign {0:?} says {1:?}, and `messages` has no such text")]
+    CampaignMessage(Arc<str>, Arc<str>),
+    #[error("two campaigns are called {0:?}")]
+    CampaignTwice(Arc<str>),
     #[error("the channel {0:?} is named twice")]
     Channel(Arc<str>),
     #[error("there is no channel: name at least one")]
@@ -76,6 +119,32 @@ pub enum StrategyError {
     CapTopic(Arc<str>),
     #[error("the message {0:?} belongs to two topics")]
     TwoTopics(Arc<str>),
+}
+
+/// Every message has one route policy, or none.
+fn check_routes(parts: &[Part]) -> Result<(), StrategyError> {
+    let mut everything: Option<&Arc<str>> = None;
+    let mut routed: BTreeMap<&Arc<str>, &Arc<str>> = BTreeMap::new();
+    for part in parts {
+        if !part.policy.kinds().route {
+            if !part.routes.is_empty() {
+                return Err(StrategyError::NoRoute(part.label.clone()));
+            }
+            continue;
+        }
+        if part.routes.is_empty()
+            && let Some(first) = everything.replace(&part.label)
+        {
+            return Err(StrategyError::TwoRoutes(first.clone(), part.label.clone()));
+        }
+        for key in &part.routes {
+            if let Some(first) = routed.insert(key, &part.label).filter(|l| **l != part.label) {
+                let (first, second) = (first.clone(), part.label.clone());
+                return Err(StrategyError::RoutedTwice(first, second, key.clone()));
+            }
+        }
+    }
+    Ok(())
 }
 
 impl Strategy {
@@ -109,16 +178,12 @@ impl Strategy {
             parts.filter(|(_, part)| is(part.policy.kinds())).map(|(at, _)| at).collect()
         };
         let journeys = of_kind(|kinds| kinds.journey);
-        if journeys.is_empty() {
-            return Err(StrategyError::NoJourney);
+        let audiences = of_kind(|kinds| kinds.audience);
+        if journeys.is_empty() && audiences.is_empty() {
+            return Err(StrategyError::NothingHappens);
         }
         let routers = of_kind(|kinds| kinds.route);
-        let label = |at: &usize| parts.get(*at).map(|part| part.label.clone());
-        if let [first, second, ..] = routers.as_slice()
-            && let (Some(first), Some(second)) = (label(first), label(second))
-        {
-            return Err(StrategyError::TwoRoutes(first, second));
-        }
+        check_routes(&parts)?;
         let personaliser = of_kind(|kinds| kinds.personalise).first().copied();
         let needs = parts.iter().flat_map(|part| &part.policy.setup().needs);
         let places = parts.iter().flat_map(|part| part.policy.rules());
@@ -130,20 +195,60 @@ impl Strategy {
                 super::policy::Place::Named(_) => None,
             }))
             .collect();
-        let router = routers.first().copied();
+        let counters = Counters::of(&parts);
         let tenant = tenant.into();
         Ok(Strategy {
             tenant,
             key,
             parts,
             journeys,
-            router,
+            audiences,
+            routers,
+            campaigns: Vec::new(),
+            counters,
             personaliser,
             contents,
             channels,
             guard: Guard::default(),
             fields,
         })
+    }
+
+    /// Has campaigns go out to whoever joins their groups.
+    ///
+    /// # Errors
+    ///
+    /// If a campaign names what there is not.
+    pub fn campaigning(mut self, campaigns: Vec<Launch>) -> Result<Strategy, StrategyError> {
+        for (at, launch) in campaigns.iter().enumerate() {
+            if campaigns.iter().take(at).any(|other| other.id == launch.id) {
+                return Err(StrategyError::CampaignTwice(launch.id.clone()));
+            }
+            self.check(launch)?;
+        }
+        self.campaigns = campaigns.into_iter().map(Arc::new).collect();
+        Ok(self)
+    }
+
+    /// Whether a campaign can go out under this strategy.
+    ///
+    /// # Errors
+    ///
+    /// What it names that there is not.
+    pub fn check(&self, launch: &Launch) -> Result<(), StrategyError> {
+        let Launch { id, policy, campaign, .. } = launch;
+        let part = self.audience(policy).and_then(|at| self.part(at));
+        let part = part.ok_or_else(|| StrategyError::CampaignPolicy(policy.clone()))?;
+        let groups = part.policy.groups();
+        if !groups.contains(&campaign.event_type) {
+            let groups = groups.iter().take(20).map(ToString::to_string).collect();
+            let (id, group) = (id.clone(), campaign.event_type.clone());
+            return Err(StrategyError::CampaignGroup(id, group, policy.clone(), groups));
+        }
+        if !self.contents.contains_key(&campaign.message) {
+            return Err(StrategyError::CampaignMessage(id.clone(), campaign.message.clone()));
+        }
+        Ok(())
     }
 
     /// Puts up guard rails.
@@ -196,7 +301,11 @@ impl Strategy {
         let profile = needs.filter(|n| n.origin == Origin::Profile).map(|n| n.name.clone());
         let addresses = self.channels.iter().filter_map(|channel| channel.address.clone());
         let own = [LOCALE, CHANNELS, ZONE].map(Arc::from);
-        self.fields.iter().cloned().chain(profile).chain(addresses).chain(own).collect()
+        let counted = self.counters.fields().cloned();
+        let goals = self.campaigns.iter().filter_map(|launch| launch.goal.as_ref());
+        let goals = goals.filter_map(|goal| Matcher::new(goal).field().map(Arc::from));
+        let seen = counted.chain(goals).filter(|field| **field != *"name");
+        self.fields.iter().cloned().chain(profile).chain(addresses).chain(own).chain(seen).collect()
     }
 
     /// The channels, in the tenant's order.
@@ -227,12 +336,19 @@ impl Strategy {
         self.parts.iter().position(own).or(self.personaliser)
     }
 
-    /// Counters that count events of that name, with the labels that they are kept under.
-    pub(super) fn counters(&self, event: &str) -> impl Iterator<Item = (&Arc<str>, &Counter)> {
-        self.parts.iter().flat_map(move |part| {
-            let counters = part.policy.setup().counters.iter();
-            counters.filter(move |c| *c.event == *event).map(move |c| (&part.label, c))
-        })
+    /// The policy with segment criteria of that label.
+    pub(super) fn audience(&self, label: &str) -> Option<usize> {
+        let called = |at: &usize| self.part(*at).is_some_and(|part| *part.label == *label);
+        self.audiences.iter().copied().find(called)
+    }
+
+    /// Who routes a message: the one that is for it, or else the one that is for all others.
+    pub(super) fn router(&self, key: &str) -> Option<usize> {
+        let routes = |at: &usize| self.part(*at).map(|part| &part.routes);
+        let own = |at: &usize| routes(at).is_some_and(|keys| keys.iter().any(|k| **k == *key));
+        let all = |at: &usize| routes(at).is_some_and(Vec::is_empty);
+        let mut routers = self.routers.iter().copied();
+        routers.clone().find(own).or_else(|| routers.find(all))
     }
 
     /// The text of a message for a locale: the locale's own, or that of the first wider one (of

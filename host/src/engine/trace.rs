@@ -84,8 +84,12 @@ pub enum Decision {
         message: Arc<str>,
         /// The label of the policy that drafted it.
         policy: Arc<str>,
-        /// The node of the visit that it is about.
+        /// The node of the visit that it is about; empty if it is about none.
+        #[serde(default, skip_serializing_if = "str::is_empty")]
         node: Arc<str>,
+        /// The campaign that it belongs to.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        campaign: Option<Arc<str>>,
         /// Key in the tenant's contents.
         key: Arc<str>,
         /// How much it matters.
@@ -221,6 +225,47 @@ pub enum Decision {
         /// How long after the first attempt.
         after: Millis,
     },
+    /// The user belongs to a group from now on.
+    Joined {
+        /// The label of the policy that says so.
+        policy: Arc<str>,
+        /// The group.
+        group: Arc<str>,
+    },
+    /// The user belongs to a group no longer.
+    Quit {
+        /// The label of the policy that says so.
+        policy: Arc<str>,
+        /// The group.
+        group: Arc<str>,
+    },
+    /// A campaign has reached the user, who meets its push standard.
+    Targeted {
+        /// The campaign.
+        campaign: Arc<str>,
+        /// The label of the policy that composed it.
+        policy: Arc<str>,
+        /// Its initial group.
+        group: Arc<str>,
+        /// The user gets no message, to be compared with.
+        held_out: bool,
+    },
+    /// A campaign is not for the user.
+    Missed {
+        /// The campaign.
+        campaign: Arc<str>,
+        /// Why not.
+        reason: Missed,
+    },
+    /// The user has done what a campaign is for, be it without a message.
+    Achieved {
+        /// The campaign.
+        campaign: Arc<str>,
+        /// The user got no message, to be compared with.
+        held_out: bool,
+        /// How long after it had reached the user.
+        after: Millis,
+    },
     /// A policy gave no answer.
     Fault {
         /// The label of the policy.
@@ -246,6 +291,22 @@ pub enum Refusal {
     /// There is no channel on which the user can be reached.
     NoChannel,
     /// The policy that routes it gave no answer.
+    Fault,
+}
+
+/// Why a campaign is not for a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Missed {
+    /// The strategy has no such segment criteria any more.
+    NoPolicy,
+    /// The user does not belong to its group.
+    NotMember,
+    /// It has reached the user before.
+    Reached,
+    /// The user does not meet its push standard.
+    Unqualified,
+    /// The policy that knows its push standard gave no answer.
     Fault,
 }
 
@@ -295,12 +356,17 @@ pub enum End {
     OptedOut,
     /// Another message carries it.
     Gathered,
+    /// The time of its campaign is over.
+    Expired,
 }
 
 impl End {
     /// Whether attempts that have not left yet are to stay.
     #[must_use]
     pub fn calls_off(self) -> bool {
-        matches!(self, End::Received | End::Converted | End::Left | End::OptedOut)
+        matches!(
+            self,
+            End::Received | End::Converted | End::Left | End::OptedOut | End::Expired
+        )
     }
 }

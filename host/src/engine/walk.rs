@@ -6,10 +6,10 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::event::{Event, Fields, Instant, Value, What};
-use super::policy::{Content, Draft, Fault, Itinerary, Place, Question, Verdict};
+use super::policy::{Content, Draft, Fault, Itinerary, Launch, Place, Question, Verdict};
 use super::state::{State, Visit};
 use super::strategy::Strategy;
-use super::trace::{Decision, Record};
+use super::trace::{Decision, Missed, Record};
 use super::{Advance, Outgoing, Turn};
 
 /// What a walk needs to know before it can go on.
@@ -34,11 +34,13 @@ pub(super) enum Answer {
     Plan(Option<Itinerary>),
     Render(Option<Content>),
     Judge(Verdict),
+    Classify(Vec<u32>),
+    Qualify(bool),
     Fault(Fault),
 }
 
 /// What is left to do of the input or deadline at hand.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Todo {
     /// Ask a policy.
     Ask(Ask),
@@ -46,6 +48,8 @@ pub(super) enum Todo {
     Step { message: usize },
     /// All channels of the message's step have been tried.
     Wait { message: usize },
+    /// A campaign goes out to the user.
+    Reach(Arc<Launch>),
 }
 
 /// One user on their way through a step.
@@ -61,11 +65,15 @@ pub(super) struct Walk<'a> {
     /// The event shows a page.
     page: bool,
     /// The inputs are a record of the past.
-    history: bool,
+    pub(super) history: bool,
     /// Attempts leave when the step is made, whenever they should have.
     live: bool,
     /// The policies whose visits the record has moved.
     recorded: BTreeSet<Arc<str>>,
+    /// The segment criteria that sort the user anew although nothing has happened.
+    pub(super) quietly: BTreeSet<Arc<str>>,
+    /// The campaign whose push standard is being asked about.
+    pub(super) launch: Option<Arc<Launch>>,
     /// The moment of what is at hand.
     pub(super) at: Instant,
     pub(super) todo: VecDeque<Todo>,
@@ -84,7 +92,7 @@ impl<'a> Walk<'a> {
         // Stable: events of one moment stay in the order in which they came.
         inputs.sort_by_key(|event| event.at);
         let mut inputs = inputs.into_iter();
-        Walk {
+        let mut walk = Walk {
             strategy,
             user: turn.user,
             at: state.clock.unwrap_or(Instant::MIN),
@@ -97,10 +105,14 @@ impl<'a> Walk<'a> {
             history: turn.history,
             live,
             recorded: BTreeSet::new(),
+            quietly: BTreeSet::new(),
+            launch: None,
             todo: VecDeque::new(),
             outbox: Vec::new(),
             trace: Vec::new(),
-        }
+        };
+        walk.take_up(until);
+        walk
     }
 
     /// Goes on until a policy must be asked, or to the end.
@@ -110,6 +122,7 @@ impl<'a> Walk<'a> {
                 Some(Todo::Ask(ask)) => return Some(ask),
                 Some(Todo::Step { message }) => self.take_step(message),
                 Some(Todo::Wait { message }) => self.wait(message),
+                Some(Todo::Reach(launch)) => self.reach(launch),
                 None => {
                     if !self.take_next() {
                         return None;
@@ -127,16 +140,19 @@ impl<'a> Walk<'a> {
             Answer::Plan(plan) => self.planned(ask.message, plan),
             Answer::Render(content) => self.rendered(ask, content),
             Answer::Judge(verdict) => self.judged(ask.message, verdict),
+            Answer::Classify(groups) => self.sorted(ask.part, &groups),
+            Answer::Qualify(meets) => self.qualified(meets),
             Answer::Fault(fault) => {
                 let policy = self.label(ask.part);
                 let question = ask.question;
                 self.record(Decision::Fault { policy, question, fault });
                 match question {
+                    // The groups stay as they were.
                     Question::Locate
                     | Question::Stalled
                     | Question::Classify
-                    | Question::Qualify
                     | Question::Compose => {}
+                    Question::Qualify => self.unqualified(Missed::Fault),
                     Question::Plan => self.unplanned(ask.message),
                     Question::Render => self.unrendered(ask),
                     // Without a judge the evidence stands as it is: there is none.
@@ -171,7 +187,7 @@ impl<'a> Walk<'a> {
     }
 
     fn next_due(&self) -> Option<Instant> {
-        self.state.next_due(|label| self.strategy.rules(label))
+        self.state.next_due(self.strategy)
     }
 
     /// Takes the next deadline or input, whichever is first; false if there is neither.
@@ -179,6 +195,7 @@ impl<'a> Walk<'a> {
         // Here, and not at the end of the step: what a receipt finds must not depend on how a life is
         // cut into steps. Nothing is under way, so nobody holds an index into the messages.
         self.state.forget();
+        self.state.forget_campaigns();
         let horizon = self.next.as_ref().map_or(self.until, |event| event.at);
         if let Some(due) = self.next_due()
             && due <= horizon.max(self.at)
@@ -192,6 +209,9 @@ impl<'a> Walk<'a> {
         self.next = self.inputs.next();
         // Nothing happens before what has happened: an event that comes late counts from now.
         self.at = self.at.max(event.at);
+        if self.state.clock.is_none() {
+            self.state.become_known(&self.strategy.counters, self.at);
+        }
         self.state.clock = Some(self.at);
         self.event(event.what);
         true
@@ -207,9 +227,12 @@ impl<'a> Walk<'a> {
                 for (name, value) in fields.iter() {
                     self.state.learn(name, value);
                 }
+                self.event = None;
+                self.sort_all();
             }
             What::Consent(word) => self.consents(word),
             What::Receipt(receipt) => self.receipt(&receipt),
+            What::Campaign(launch) => self.todo.push_back(Todo::Reach(launch)),
         }
     }
 
@@ -224,15 +247,17 @@ impl<'a> Walk<'a> {
                 self.state.process.set(field.clone(), value.clone());
             }
         }
-        for (label, counter) in strategy.counters(&name) {
+        for (label, counter) in strategy.counters.counting(&name, &fields) {
             self.state.counted(label, &counter.name, counter.window, self.at);
         }
+        self.aims(&name, &fields);
         self.event = Some((name, fields));
         self.page = page;
         for part in &strategy.journeys {
             let ask = Ask { part: Some(*part), question: Question::Locate, message: 0, channel: 0 };
             self.todo.push_back(Todo::Ask(ask));
         }
+        self.sort_all();
     }
 
     fn located(&mut self, part: Option<usize>, rule: Option<u32>) {
@@ -311,9 +336,14 @@ impl<'a> Walk<'a> {
         if let Some(label) = stalled {
             return self.stall(&label);
         }
-        let over = self.state.messages.iter().position(|message| message.due() == Some(due));
-        let Some(message) = over else { return };
         self.event = None;
+        let over = self.state.messages.iter().position(|message| message.due() == Some(due));
+        let Some(message) = over else {
+            if self.state.next_fall(&strategy.counters).is_some_and(|fall| fall <= due) {
+                self.fallen();
+            }
+            return self.expire();
+        };
         if self.state.messages.get(message).is_some_and(super::Message::is_held) {
             self.released(message);
         } else {

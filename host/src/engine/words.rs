@@ -179,3 +179,29 @@ pub struct Campaign {
     /// Message data.
     pub data: Fields,
 }
+
+/// A campaign as it goes out to users.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Launch {
+    /// What the host calls it; unique among a tenant's campaigns.
+    pub id: Arc<str>,
+    /// The label of the segment criteria that composed it.
+    pub policy: Arc<str>,
+    /// What was composed.
+    pub campaign: Campaign,
+    /// The event that the campaign is for, as counters name events. None: that users leave the group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub goal: Option<Arc<str>>,
+    /// How long after it has reached somebody what they do counts.
+    pub within: Millis,
+    /// Of a thousand users how many get no message, to be compared with.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub hold_out: u32,
+    /// Whoever leaves the group and joins it again is reached again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
+}
+
+fn is_nothing(number: &u32) -> bool {
+    *number == 0
+}

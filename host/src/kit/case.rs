@@ -12,7 +12,7 @@ use super::ask::Ask;
 use super::when::{Span, When};
 use crate::engine::consent::Consent;
 use crate::engine::event::{Fields, Shows, What};
-use crate::strategy::{Channel, Guard, PolicyEntry, Texts, Topic, default_channels};
+use crate::strategy::{Campaign, Channel, Guard, PolicyEntry, Texts, Topic, default_channels};
 
 /// A file of cases.
 #[derive(Debug, Deserialize)]
@@ -33,6 +33,12 @@ pub(crate) struct File {
     /// The tenant's texts.
     #[serde(default)]
     pub(crate) messages: Texts,
+    /// The messages, by key, that the policy under test routes; without them all.
+    #[serde(default)]
+    pub(crate) routes: Vec<String>,
+    /// Campaigns for whoever joins their groups.
+    #[serde(default)]
+    pub(crate) campaign: Vec<Campaign>,
     /// What messages are about, by name.
     #[serde(default)]
     pub(crate) topic: BTreeMap<String, Topic>,
@@ -99,6 +105,8 @@ pub(crate) struct Step {
     consent: Option<Consent>,
     /// An attempt left a trace.
     pub(crate) receipt: Option<Evidence>,
+    /// A campaign goes out to them.
+    pub(crate) campaign: Option<Campaign>,
     /// The policy is asked directly.
     pub(crate) ask: Option<Ask>,
     /// The decisions that follow, in order: of each at least these fields.
@@ -190,12 +198,13 @@ impl Step {
             self.hidden,
             self.heartbeat,
             self.receipt.is_some(),
+            self.campaign.is_some(),
             self.ask.is_some(),
         ];
         if things.iter().filter(|is| **is).count() > 1 {
             return Err(
-                "says more than one of event, page, hidden, heartbeat, profile, receipt and \
-                        ask: make it two steps",
+                "says more than one of event, page, hidden, heartbeat, profile, consent, receipt, \
+                 campaign and ask: make it two steps",
             );
         }
         if self.at.is_some() && self.after.is_some() {

@@ -71,8 +71,8 @@ pub(crate) fn write(recorded: &Recorded<'_>) -> Result<String, String> {
             What::Heartbeat => step.insert("heartbeat", true.into()),
             What::Profile { fields } => step.insert("profile", item(fields)),
             What::Consent(word) => step.insert("consent", said(word)),
-            // A receipt names an attempt of the past, of which there is none here.
-            What::Receipt(_) => continue,
+            // A receipt names an attempt of the past, of which there is none here; a campaign is in no log.
+            What::Receipt(_) | What::Campaign(_) => continue,
         };
         steps.push(step);
     }

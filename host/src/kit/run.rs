@@ -10,9 +10,12 @@ use serde_json::{Map, Value as Json};
 use super::case::{Case, CaseError, File, Step};
 use super::when::When;
 use crate::engine::event::{Event, Instant, Receipt, What};
-use crate::engine::{Advance, Engine, Part, Record, State, Strategy, TrackingKey, Turn};
+use crate::engine::policy::{Launch, Policy as _};
+use crate::engine::{
+    Advance, Engine, Part, Record, State, Strategy, StrategyError, TrackingKey, Turn,
+};
 use crate::sandbox::{AdmitError, Configured, Issue, Policy, Sandbox, Usage};
-use crate::strategy;
+use crate::strategy::{self, Campaign};
 
 /// How a case ended.
 #[derive(Debug)]
@@ -152,6 +155,8 @@ enum Stop {
 struct Life<'a> {
     engine: Result<Engine, String>,
     configured: &'a Configured,
+    /// All policies, by label.
+    named: Vec<(Arc<str>, Arc<Configured>)>,
     label: Arc<str>,
     states: BTreeMap<Arc<str>, State>,
     now: Option<When>,
@@ -171,19 +176,26 @@ impl<'a> Life<'a> {
     ) -> Result<Life<'a>, String> {
         let label: Arc<str> = policy.manifest().name.as_str().into();
         // Questions alone need no strategy, and a policy that is no node policy makes none by itself.
+        let mut named = vec![(label.clone(), Arc::new(configured.clone()))];
         let engine = if case.step.iter().all(|step| step.ask.is_some()) {
             Err("there is no strategy".to_owned())
         } else {
-            let mut parts =
-                vec![Part { label: label.clone(), policy: Arc::new(configured.clone()) }];
-            let others = strategy::parts(&file.path, &file.with, sandbox);
-            parts.extend(others.map_err(|error| error.to_string())?.0);
+            let others = strategy::admit(&file.path, &file.with, sandbox);
+            let others = others.map_err(|error| error.to_string())?;
+            let labels = file.with.iter().map(|entry| Arc::from(entry.label()));
+            named.extend(labels.zip(others.iter().cloned()));
+            let own = Part::new(label.clone(), Arc::new(configured.clone()));
+            let mut parts = vec![own.routing(file.routes.iter().map(|key| key.as_str().into()))];
+            parts.extend(strategy::parts(&file.with, others).0);
             let contents = strategy::contents(&file.messages);
             let channels = strategy::channels(&file.channel);
             let key = TrackingKey::new(b"case");
             let rails = file.guard.read(&file.topic)?;
+            let campaigns = file.campaign.iter().map(|campaign| composed(&named, campaign, true));
+            let campaigns = campaigns.collect::<Result<Vec<_>, _>>()?;
             Strategy::new("case", key, parts, contents, channels)
                 .and_then(|strategy| strategy.guarded(rails))
+                .and_then(|strategy| strategy.campaigning(campaigns))
                 .map(Engine::new)
                 .map_err(|error| format!("{error}; name further policies under [[with]]"))
         };
@@ -194,6 +206,7 @@ impl<'a> Life<'a> {
         Ok(Life {
             engine,
             configured,
+            named,
             label,
             states: BTreeMap::new(),
             now: None,
@@ -227,7 +240,14 @@ impl<'a> Life<'a> {
                 let receipt = Receipt { tracking: tracking.ok_or_else(none)?, shows };
                 Some(What::Receipt(receipt))
             }
-            None => step.what(),
+            None => match &step.campaign {
+                Some(campaign) => {
+                    let launch = composed(&self.named, campaign, false).map_err(Stop::Case)?;
+                    engine.strategy().check(&launch).map_err(|e| Stop::Case(e.to_string()))?;
+                    Some(What::Campaign(Arc::new(launch)))
+                }
+                None => step.what(),
+            },
         };
         self.states.entry(user.clone()).or_default();
         let event = what.map(|what| Event { user: user.clone(), at: at.0, what });
@@ -273,6 +293,20 @@ impl<'a> Life<'a> {
         }
         without_nulls(Json::Object(found))
     }
+}
+
+/// A campaign of a case, composed by the policy that it names.
+fn composed(
+    named: &[(Arc<str>, Arc<Configured>)],
+    campaign: &Campaign,
+    again: bool,
+) -> Result<Launch, String> {
+    let policy = named.iter().find(|(label, _)| **label == *campaign.policy);
+    let policy = policy.filter(|(_, policy)| policy.kinds().audience);
+    let (_, policy) = policy.ok_or_else(|| {
+        StrategyError::CampaignPolicy(campaign.policy.as_str().into()).to_string()
+    })?;
+    campaign.compose(None, policy, again).map_err(|error| format!("campaign: {error}"))
 }
 
 /// Message ids are 32 hexadecimal digits; the message of a fault is none.

@@ -39,6 +39,7 @@ pub struct Configured {
     setup: Setup,
     rules: Vec<Rule>,
     groups: Vec<Arc<str>>,
+    fingerprint: Arc<str>,
     meter: Arc<Meter>,
 }
 
@@ -77,7 +78,13 @@ impl Configured {
         live.note(&policy.manifest.name);
         drop(live);
         let meter = Arc::new(Meter::default());
-        Ok(Configured { policy, settings: settings.into(), setup, rules, groups, meter })
+        let whole = format!("{} {}", policy.digest, Digest::of(settings.as_bytes()));
+        let mut fingerprint = Digest::of(whole.as_bytes()).to_string();
+        // Half of it is beyond chance, and stands in every user's state.
+        fingerprint.truncate(32);
+        let fingerprint = fingerprint.into();
+        let settings = settings.into();
+        Ok(Configured { policy, settings, setup, rules, groups, fingerprint, meter })
     }
 
     /// The component's digest.
@@ -90,12 +97,6 @@ impl Configured {
     #[must_use]
     pub fn manifest(&self) -> &Manifest {
         &self.policy.manifest
-    }
-
-    /// The groups of segment criteria; none for others.
-    #[must_use]
-    pub fn groups(&self) -> &[Arc<str>] {
-        &self.groups
     }
 
     /// What it has used so far.
@@ -169,6 +170,22 @@ impl Asked for Configured {
 
     fn rules(&self) -> &[Rule] {
         &self.rules
+    }
+
+    fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    fn groups(&self) -> &[Arc<str>] {
+        &self.groups
+    }
+
+    fn classify(&self, users: &Batch) -> Result<Vec<Vec<u32>>, Failure> {
+        self.ask_classify(users)
+    }
+
+    fn qualify(&self, standard: &str, members: &Batch) -> Result<Vec<bool>, Failure> {
+        self.ask_qualify(standard, members)
     }
 
     fn locate(&self, events: &Batch) -> Result<Vec<Option<u32>>, Failure> {

@@ -9,13 +9,15 @@ use super::forget::Erasing;
 use super::lane::{Input, Lane, lock};
 use super::memory::{Known, Memory};
 use super::send::{Settlement, TAKEN};
+use super::tally::Tallies;
 use super::ticket::{Failed, Ticket};
 use super::who::{name, names};
 use crate::engine::event::{Event, Grade, Instant, Receipt, Shows, What};
-use crate::engine::{Advance, Engine, HostFailure, Outgoing, Record, State, Turn};
+use crate::engine::{Advance, Engine, HostFailure, Outgoing, Record, State, Turn, audience};
 use crate::ingest::live::Deed;
 use crate::store::{
-    Attempt, Chunk, Image, Letter, ReceiptRow, Seq, Settled, StoreError, Suppression, UserKey,
+    Attempt, Chunk, Cursor, Image, Letter, Membership, ReceiptRow, Seq, Settled, StoreError,
+    Suppression, UserKey,
 };
 
 /// The channel whose messages are found in the app.
@@ -44,6 +46,8 @@ pub(super) struct Then {
     pub(super) settled: Vec<Input>,
     /// Faults by policy label, with a word on the latest.
     pub(super) faults: BTreeMap<Arc<str>, (u64, String)>,
+    /// Members that campaigns went out to in it.
+    pub(super) reaching: usize,
     /// The release that decided.
     pub(super) release: Option<u64>,
     pub(super) duplicates: u64,
@@ -65,9 +69,9 @@ impl Doings {
         self.live.is_empty() && self.history.is_empty() && self.absorbed.is_empty()
     }
 
-    /// Nothing came in but evidence, which makes nobody a user.
+    /// Nothing came in but evidence, or campaigns, which make nobody a user.
     fn is_evidence(&self) -> bool {
-        let evidence = |event: &Event| matches!(event.what, What::Receipt(_));
+        let evidence = |event: &Event| matches!(event.what, What::Receipt(_) | What::Campaign(_));
         self.live.iter().all(evidence)
             && self.history.is_empty()
             && self.absorbed.is_empty()
@@ -118,6 +122,11 @@ impl Then {
         for input in self.settled {
             self.lane.push(input);
         }
+        if self.reaching > 0 {
+            // The store knows how far campaigns have got.
+            self.lane.next_round();
+            self.lane.reached(self.reaching);
+        }
     }
 }
 
@@ -128,6 +137,7 @@ pub(super) struct Batch<'a> {
     pub(super) then: Then,
     users: HashMap<Arc<str>, usize>,
     turns: Vec<(Arc<str>, Doings)>,
+    tallies: Tallies,
 }
 
 impl<'a> Batch<'a> {
@@ -141,10 +151,12 @@ impl<'a> Batch<'a> {
             woken: Vec::new(),
             settled: Vec::new(),
             faults: BTreeMap::new(),
+            reaching: 0,
             release: None,
             duplicates: 0,
         };
-        Batch { core, now, chunk, then, users: HashMap::new(), turns: Vec::new() }
+        let (users, turns, tallies) = (HashMap::new(), Vec::new(), Tallies::default());
+        Batch { core, now, chunk, then, users, turns, tallies }
     }
 
     fn run(&mut self, memory: &mut Memory, inputs: Vec<Input>) -> Result<(), Failed> {
@@ -193,8 +205,11 @@ impl<'a> Batch<'a> {
                 continue;
             }
             let told = !advance.trace.is_empty() || before != Some(&advance.state);
+            let costs = live.as_deref().map(|live| live.engine.strategy());
+            self.tallies.take(&advance, costs);
             self.keep(memory, advance, doings, last, told).map_err(Failed::Unavailable)?;
         }
+        self.chunk.tallies = std::mem::take(&mut self.tallies).rows();
         Ok(())
     }
 
@@ -208,6 +223,7 @@ impl<'a> Batch<'a> {
                 _ => self.then.tickets.push((ticket.clone(), 1)),
             },
             Input::Wake { user } => self.then.woken.push(user.clone()),
+            Input::Reach { .. } => self.then.reaching += 1,
             Input::Settled { attempt, settlement, place } => {
                 let (attempt, settlement) = (attempt.clone(), settlement.clone());
                 let place = place.clone();
@@ -245,6 +261,16 @@ impl<'a> Batch<'a> {
             Input::Wake { user } => {
                 let _ = self.doings(owner(&user));
             }
+            Input::Reach { user, launch, cursor, round } => {
+                if round == self.then.lane.round() {
+                    let owner = owner(&user);
+                    let event = audience::out_to(&launch, &owner, now);
+                    if let Some(doings) = self.doings(owner) {
+                        doings.live.push(event);
+                    }
+                    self.advance(&cursor);
+                }
+            }
             Input::Settled { attempt, settlement, .. } => {
                 self.settled(memory, attempt.attempt, &settlement);
             }
@@ -256,6 +282,15 @@ impl<'a> Batch<'a> {
                     doings.erase = Some(erasing);
                 }
             }
+        }
+    }
+
+    /// A campaign has got so far when this batch is stored.
+    fn advance(&mut self, cursor: &Cursor) {
+        let known = self.chunk.cursors.iter_mut().find(|known| known.name == cursor.name);
+        match known {
+            Some(known) => *known = cursor.clone(),
+            None => self.chunk.cursors.push(cursor.clone()),
         }
     }
 
@@ -330,6 +365,15 @@ impl<'a> Batch<'a> {
         let mut states: Vec<Known> = turns.iter().map(|(user, _)| take(user)).collect();
         for (from, to) in gone {
             let other = take(&from);
+            for (policy, membership) in &other.state.groups {
+                let quit = |group: &Arc<str>| Membership {
+                    policy: policy.clone(),
+                    group: group.clone(),
+                    user: from.clone(),
+                    belongs: false,
+                };
+                self.chunk.members.extend(membership.since.keys().map(quit));
+            }
             if let Ok(at) = turns.binary_search_by(|(user, _)| user.cmp(&to))
                 && let (Some(known), Some((_, doings))) = (states.get_mut(at), turns.get_mut(at))
             {

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::Error;
+use super::campaigns::CampaignRecord;
 use super::channels::ChannelRecord;
 use super::core::{Core, stored};
 use super::forget::ErasureRecord;
@@ -23,6 +24,7 @@ pub(super) const POLICY: &str = "policy";
 pub(super) const RELEASE: &str = "release";
 pub(super) const CHANNEL: &str = "channel";
 pub(super) const ERASURE: &str = "erasure";
+pub(super) const CAMPAIGN: &str = "campaign";
 
 /// A tenant, as it is kept.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -74,6 +76,7 @@ pub(super) struct Account {
     pub(super) policies: BTreeMap<String, PolicyInfo>,
     pub(super) releases: BTreeMap<u64, ReleaseRecord>,
     pub(super) channels: BTreeMap<String, ChannelRecord>,
+    pub(super) campaigns: BTreeMap<u64, CampaignRecord>,
     /// Erasures that are not over.
     pub(super) erasures: BTreeMap<String, ErasureRecord>,
 }
@@ -167,6 +170,7 @@ impl Book {
                             policies: BTreeMap::new(),
                             releases: BTreeMap::new(),
                             channels: BTreeMap::new(),
+                            campaigns: BTreeMap::new(),
                             erasures: BTreeMap::new(),
                         };
                         self.accounts.insert(tenant.name, account);
@@ -201,6 +205,12 @@ impl Book {
                 let channel: ChannelRecord = read(record)?;
                 if let Some(account) = self.by_number(record.tenant) {
                     account.channels.insert(channel.name.clone(), channel);
+                }
+            }
+            CAMPAIGN => {
+                let campaign: CampaignRecord = read(record)?;
+                if let Some(account) = self.by_number(record.tenant) {
+                    account.campaigns.insert(campaign.number, campaign);
                 }
             }
             ERASURE => {
@@ -244,6 +254,11 @@ impl Book {
             ERASURE => {
                 if let Some(account) = self.by_number(tenant) {
                     account.erasures.remove(id);
+                }
+            }
+            CAMPAIGN => {
+                if let (Some(account), Ok(number)) = (self.by_number(tenant), id.parse::<u64>()) {
+                    account.campaigns.remove(&number);
                 }
             }
             RELEASE => {

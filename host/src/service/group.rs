@@ -103,6 +103,7 @@ impl Told {
 fn durable(core: &Core, mut then: Then, told: &Told) {
     let settled = std::mem::take(&mut then.settled).len();
     then.lane.committed(true, &then.woken);
+    then.lane.reached(then.reaching);
     for (ticket, inputs) in &then.tickets {
         ticket.settle(*inputs, Ok(()));
     }

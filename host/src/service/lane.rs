@@ -14,8 +14,9 @@ use super::release::Live;
 use super::send::{Place, Settlement};
 use super::ticket::Ticket;
 use crate::engine::event::{Instant, Millis, Shows};
+use crate::engine::policy::Launch;
 use crate::ingest::live::Item;
-use crate::store::{Leased, MessageId, TenantId};
+use crate::store::{Cursor, Leased, MessageId, TenantId};
 
 /// Batches that are evaluated and not yet stored. With two, evaluation goes on while the disk is waited
 /// for.
@@ -74,6 +75,17 @@ pub(super) enum Input {
         /// Its place among those under way, kept until this is stored.
         place: Place,
     },
+    /// A campaign goes out to a member of its group.
+    Reach {
+        /// The member.
+        user: Arc<str>,
+        /// The campaign.
+        launch: Arc<Launch>,
+        /// Where it stands in the group's order with this.
+        cursor: Arc<Cursor>,
+        /// The lane's round in which the runner said so; in a later one it says so again.
+        round: u64,
+    },
     /// Nothing is to be left of a user.
     Erase {
         /// The user.
@@ -112,6 +124,8 @@ pub(super) struct Lane {
     epoch: AtomicU64,
     /// The head of the tenant's chain of hashes, as far as it is stored.
     pub(super) head: Mutex<[u8; 32]>,
+    /// Rises when campaigns are to go on from where they stand in the store: what was said before is void.
+    round: AtomicU64,
     /// Message ids of batches that were not stored, to be taken back before the next evaluation.
     undone: Mutex<Option<Vec<MessageId>>>,
 }
@@ -121,6 +135,8 @@ pub(super) struct Queue {
     inputs: VecDeque<Input>,
     items: usize,
     bytes: usize,
+    /// Members that campaigns are on their way to.
+    reaching: usize,
     pub(super) bucket: Bucket,
     /// Users whose wake is waiting or at work.
     waking: HashSet<Arc<str>>,
@@ -159,6 +175,7 @@ impl Lane {
             inputs: VecDeque::new(),
             items: 0,
             bytes: 0,
+            reaching: 0,
             bucket,
             waking: HashSet::new(),
             suspended: false,
@@ -178,6 +195,7 @@ impl Lane {
             memory: Mutex::new(memory),
             live: RwLock::new(None),
             epoch: AtomicU64::new(0),
+            round: AtomicU64::new(0),
             head: Mutex::new([0; 32]),
             undone: Mutex::new(None),
         }
@@ -192,6 +210,34 @@ impl Lane {
         // If the epoch has risen already, it was for a batch before this one.
         let _ = self.epoch.compare_exchange(epoch, epoch + 1, Ordering::SeqCst, Ordering::SeqCst);
         lock(&self.undone).get_or_insert_default().extend(ids);
+    }
+
+    /// The round that campaigns are in.
+    pub(super) fn round(&self) -> u64 {
+        self.round.load(Ordering::SeqCst)
+    }
+
+    /// Has campaigns go on from where they stand in the store.
+    pub(super) fn next_round(&self) {
+        self.round.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Has a campaign go out to members of its group.
+    pub(super) fn reach(&self, inputs: Vec<Input>) {
+        let mut queue = lock(&self.queue);
+        queue.reaching += inputs.len();
+        queue.inputs.extend(inputs);
+    }
+
+    /// Members that campaigns are on their way to.
+    pub(super) fn reaching(&self) -> usize {
+        lock(&self.queue).reaching
+    }
+
+    /// A batch is stored, or has come to nothing, that had so many of those.
+    pub(super) fn reached(&self, many: usize) {
+        let mut queue = lock(&self.queue);
+        queue.reaching = queue.reaching.saturating_sub(many);
     }
 
     /// Takes back what was not stored.
@@ -379,6 +425,7 @@ impl Lane {
         let mut queue = lock(&self.queue);
         queue.items = 0;
         queue.bytes = 0;
+        queue.reaching = 0;
         queue.waking.clear();
         queue.inputs.drain(..).collect()
     }

@@ -14,11 +14,11 @@ use super::policies::component;
 use super::words::{PolicyUse, ReleaseInfo, ReleaseStatus};
 use super::{Error, TenantName};
 use crate::engine::policy::Policy;
-use crate::engine::{Engine, Part, Strategy, TrackingKey};
+use crate::engine::{Engine, Strategy, TrackingKey};
 use crate::sandbox::{AdmitError, Configured, Digest, Issue};
 use crate::standard;
 use crate::store::Change;
-use crate::strategy::{self, Document};
+use crate::strategy::{self, Document, PolicyEntry};
 
 /// Releases of a tenant that are kept; the oldest that are not at work make way.
 const MOST_RELEASES: usize = 50;
@@ -182,15 +182,14 @@ impl Core {
             let configured = policy.configure(&settings).map_err(under)?;
             policies.push((label.into(), Arc::new(configured)));
         }
-        let part = |(label, policy): &(Arc<str>, Arc<Configured>)| Part {
-            label: label.clone(),
-            policy: between(label, policy.clone()),
+        let part = |(entry, (label, policy)): (&PolicyEntry, &(Arc<str>, Arc<Configured>))| {
+            entry.part(between(label, policy.clone()))
         };
         let rails = document.guard.read(&document.topic).map_err(Error::invalid)?;
         let strategy = Strategy::new(
             &tenant.name,
             TrackingKey::new(tenant.secret.as_bytes()),
-            policies.iter().map(part).collect(),
+            document.policy.iter().zip(&policies).map(part).collect(),
             strategy::contents(&document.messages),
             strategy::channels(&document.channel),
         )

@@ -12,7 +12,7 @@ use super::memory::{Known, Memory};
 use super::send::address_key;
 use crate::engine::event::{Event, Instant, What};
 use crate::engine::{Advance, Decision, Record};
-use crate::store::{Attempt, Image, Seq, StoreError};
+use crate::store::{Attempt, Image, Membership, Seq, StoreError};
 
 /// A line of the log: what came in about a user, and what was decided.
 #[derive(Serialize)]
@@ -107,6 +107,14 @@ impl Batch<'_> {
             match &record.decision {
                 Decision::Ended { message, reason, .. } if reason.calls_off() => {
                     chunk.called_off.push(message.clone());
+                }
+                Decision::Joined { policy, group } | Decision::Quit { policy, group } => {
+                    chunk.members.push(Membership {
+                        policy: policy.clone(),
+                        group: group.clone(),
+                        user: advance.user.clone(),
+                        belongs: matches!(record.decision, Decision::Joined { .. }),
+                    });
                 }
                 Decision::Fault { policy, question, fault } => {
                     let known = self.then.faults.entry(policy.clone()).or_default();

@@ -39,7 +39,11 @@ pub(super) fn weight(item: &Item) -> usize {
             };
             fields.iter().map(size).sum::<usize>()
         }
-        What::Hidden | What::Heartbeat | What::Consent(_) | What::Receipt(_) => 0,
+        What::Hidden
+        | What::Heartbeat
+        | What::Consent(_)
+        | What::Receipt(_)
+        | What::Campaign(_) => 0,
     };
     let deeds = match &item.deed {
         Deed::Happened(deeds) => deeds.iter().map(of).sum(),

@@ -85,9 +85,10 @@ pub(super) fn names(input: &Input) -> Vec<Arc<str>> {
             }
             names
         }
-        Input::Receipt { user, .. } | Input::Wake { user } | Input::Erase { user, .. } => {
-            vec![user.clone()]
-        }
+        Input::Receipt { user, .. }
+        | Input::Wake { user }
+        | Input::Reach { user, .. }
+        | Input::Erase { user, .. } => vec![user.clone()],
         Input::Settled { attempt, .. } => vec![attempt.attempt.user.clone()],
     }
 }

@@ -1,11 +1,14 @@
 //! The form of a strategy file. The same document may be written as TOML or as JSON.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::campaign::Campaign;
 use super::guard::{Guard, Topic};
-use crate::engine::policy::Template;
+use crate::engine::Part;
+use crate::engine::policy::{Policy, Template};
 
 /// A strategy file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -23,6 +26,9 @@ pub struct Document {
     /// The texts, by message key and then by locale; `default` is for everybody else.
     #[serde(default)]
     pub messages: Texts,
+    /// Campaigns for whoever joins their groups.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub campaign: Vec<Campaign>,
     /// What messages are about, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub topic: BTreeMap<String, Topic>,
@@ -47,12 +53,16 @@ pub struct PolicyEntry {
     pub r#use: String,
     /// What the strategy calls it; its name, if nothing is said.
     pub r#as: Option<String>,
+    /// The messages, by key, that a route policy is for; without them all that no other one is for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub routes: Vec<String>,
     /// Its settings.
     #[serde(default = "nothing")]
     pub settings: serde_json::Value,
 }
 
-fn nothing() -> serde_json::Value {
+/// A document with nothing in it.
+pub(super) fn nothing() -> serde_json::Value {
     serde_json::Value::Object(serde_json::Map::new())
 }
 
@@ -64,6 +74,12 @@ impl PolicyEntry {
             let file = self.r#use.rsplit(['/', '\\']).next().unwrap_or(&self.r#use);
             file.strip_suffix(".wasm").unwrap_or(file)
         })
+    }
+
+    /// The policy as a part of a strategy.
+    pub(crate) fn part(&self, policy: Arc<dyn Policy>) -> Part {
+        let routes = self.routes.iter().map(|key| Arc::from(key.as_str()));
+        Part::new(self.label(), policy).routing(routes)
     }
 }
 

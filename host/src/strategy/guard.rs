@@ -155,7 +155,7 @@ impl Guard {
 }
 
 /// A span of time as settings write it: a whole number with s, m, h or d.
-fn span(text: &str) -> Result<Millis, String> {
+pub(super) fn span(text: &str) -> Result<Millis, String> {
     let wrong = || format!("is {text:?}, not a span of time such as \"24h\" or \"7d\"");
     let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
     let unit: u64 = match unit {

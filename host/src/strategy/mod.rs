@@ -2,19 +2,22 @@
 //! and the components that it names, and has the sandbox and the engine make of them what they are.
 //! It touches the files that it is given and no others.
 
+mod campaign;
 mod document;
 mod guard;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use campaign::{Campaign, ComposeError};
 pub(crate) use document::default_channels;
 pub use document::{Channel, Document, PolicyEntry, Texts};
 pub use guard::{Cap, Gathering, Guard, Night, Topic};
 
 use crate::cargo;
 use crate::engine::{self, Contents, Part, Strategy, StrategyError, TrackingKey};
-use crate::sandbox::{AdmitError, Digest, Manifest, Sandbox};
+use crate::engine::policy::{Launch, Policy as _};
+use crate::sandbox::{AdmitError, Configured, Digest, Manifest, Sandbox};
 use crate::standard;
 
 /// Why a strategy file is not a strategy.
@@ -69,6 +72,18 @@ pub enum LoadError {
         label: String,
         /// What is wrong with them.
         issues: Vec<crate::sandbox::Issue>,
+    },
+    /// A campaign cannot be composed.
+    #[error("{path}: campaign {number} ({policy:?}): {error}", path = path.display(), number = at + 1)]
+    Campaign {
+        /// The strategy file.
+        path: PathBuf,
+        /// Its place in the file, from 0.
+        at: usize,
+        /// The label of the policy that was to compose it.
+        policy: String,
+        /// Why not.
+        error: ComposeError,
     },
     /// The parts do not make a strategy.
     #[error("{path}: {error}", path = path.display())]
@@ -127,7 +142,7 @@ pub fn load(path: &Path, sandbox: &Sandbox) -> Result<Loaded, LoadError> {
 pub fn parse(path: &Path, text: &str, sandbox: &Sandbox) -> Result<Loaded, LoadError> {
     let document = document::parse(text)
         .map_err(|message| LoadError::Document { path: path.to_owned(), message })?;
-    let (parts, policies) = parts(path, &document.policy, sandbox)?;
+    let admitted = admit(path, &document.policy, sandbox)?;
     let name = document.name.clone().unwrap_or_else(|| {
         path.file_stem().map_or_else(|| "strategy".to_owned(), |s| s.to_string_lossy().into_owned())
     });
@@ -136,6 +151,9 @@ pub fn parse(path: &Path, text: &str, sandbox: &Sandbox) -> Result<Loaded, LoadE
     let key = TrackingKey::new(tenant.as_bytes());
     let rails = (document.guard.read(&document.topic))
         .map_err(|message| LoadError::Document { path: path.to_owned(), message })?;
+    let wrong = |error| LoadError::Strategy { path: path.to_owned(), error };
+    let campaigns = compose(path, &document, &admitted)?;
+    let (parts, policies) = parts(&document.policy, admitted);
     let strategy = Strategy::new(
         &tenant,
         key,
@@ -144,21 +162,21 @@ pub fn parse(path: &Path, text: &str, sandbox: &Sandbox) -> Result<Loaded, LoadE
         channels(&document.channel),
     )
     .and_then(|strategy| strategy.guarded(rails))
-    .map_err(|error| LoadError::Strategy { path: path.to_owned(), error })?;
+    .and_then(|strategy| strategy.campaigning(campaigns))
+    .map_err(wrong)?;
     Ok(Loaded { strategy, name, policies, document })
 }
 
 /// A policy's label, digest and manifest.
 pub type Named = (Arc<str>, Digest, Manifest);
 
-/// Policies of a document that stands at `path`, admitted and configured.
-pub(crate) fn parts(
+/// Policies of a document that stands at `path`, admitted and configured, in its order.
+pub(crate) fn admit(
     path: &Path,
     entries: &[PolicyEntry],
     sandbox: &Sandbox,
-) -> Result<(Vec<Part>, Vec<Named>), LoadError> {
-    let mut parts = Vec::new();
-    let mut policies = Vec::new();
+) -> Result<Vec<Arc<Configured>>, LoadError> {
+    let mut admitted = Vec::new();
     for entry in entries {
         let label = entry.label();
         let bytes = bytes(path, entry)?;
@@ -171,12 +189,44 @@ pub(crate) fn parts(
         let policy = sandbox.admit(&bytes).map_err(refuse)?;
         // A document that was parsed can be written.
         let settings = serde_json::to_string(&entry.settings).unwrap_or_default();
-        let configured = policy.configure(&settings).map_err(refuse)?;
-        let label: Arc<str> = label.into();
-        policies.push((label.clone(), policy.digest(), policy.manifest().clone()));
-        parts.push(Part { label, policy: Arc::new(configured) });
+        admitted.push(Arc::new(policy.configure(&settings).map_err(refuse)?));
     }
-    Ok((parts, policies))
+    Ok(admitted)
+}
+
+/// The parts that the policies of a document are, and who they are.
+pub(crate) fn parts(
+    entries: &[PolicyEntry],
+    admitted: Vec<Arc<Configured>>,
+) -> (Vec<Part>, Vec<Named>) {
+    let both = |(entry, policy): (&PolicyEntry, Arc<Configured>)| {
+        let named = (entry.label().into(), policy.digest(), policy.manifest().clone());
+        (entry.part(policy), named)
+    };
+    entries.iter().zip(admitted).map(both).unzip()
+}
+
+/// The campaigns of a document, composed by its policies.
+fn compose(
+    path: &Path,
+    document: &Document,
+    admitted: &[Arc<Configured>],
+) -> Result<Vec<Launch>, LoadError> {
+    let mut launches = Vec::new();
+    for (at, campaign) in document.campaign.iter().enumerate() {
+        let called = document.policy.iter().position(|p| p.label() == campaign.policy);
+        let policy = called.and_then(|at| admitted.get(at));
+        let policy = policy.filter(|policy| policy.kinds().audience).ok_or_else(|| {
+            let error = StrategyError::CampaignPolicy(campaign.policy.as_str().into());
+            LoadError::Strategy { path: path.to_owned(), error }
+        })?;
+        let launch = campaign.compose(None, policy, true).map_err(|error| {
+            let (path, policy) = (path.to_owned(), campaign.policy.clone());
+            LoadError::Campaign { path, at, policy, error }
+        })?;
+        launches.push(launch);
+    }
+    Ok(launches)
 }
 
 /// The bytes of a policy: a standard one, a component, or a core module as `cargo build` leaves it.

@@ -8,7 +8,7 @@ use crate::engine::ids::{message, send_key, tracking};
 use crate::engine::state::Cause;
 
 fn cause(node: &str, entered: i64, rule: u32) -> Cause {
-    Cause { node: node.into(), entered: Instant(entered), rule }
+    Cause::Visit { node: node.into(), entered: Instant(entered), rule }
 }
 
 #[test]

@@ -74,6 +74,9 @@ pub(super) struct Native {
     render: AnswerRequest<Option<Content>>,
     plan: AnswerPlan<Option<Itinerary>>,
     judge: AnswerStep<Verdict>,
+    groups: Vec<Arc<str>>,
+    classify: Answer<(), Vec<u32>>,
+    qualify: Answer<String, bool>,
     fails: Answer<Question, Option<Failure>>,
     asked: Asked,
     loses: Option<Question>,
@@ -95,6 +98,9 @@ impl Native {
             render: Box::new(|request, _| Some(content(&request.template.body))),
             plan: Box::new(|_, _| None),
             judge: Box::new(|_, _| Verdict::NotReceived),
+            groups: Vec::new(),
+            classify: Box::new(|_, _| Vec::new()),
+            qualify: Box::new(|_, _| true),
             fails: Box::new(|_, _| None),
             asked: Arc::default(),
             loses: None,
@@ -119,6 +125,25 @@ impl Native {
     /// A personaliser that leaves texts as they are.
     pub(super) fn personaliser() -> Native {
         Native::new(Kinds { personalise: true, ..Kinds::default() })
+    }
+
+    /// Segment criteria with these groups, of which `sort` tells a user's.
+    pub(super) fn audience(
+        groups: &[&str],
+        sort: impl Fn(Row<'_>) -> Vec<u32> + Send + Sync + 'static,
+    ) -> Native {
+        let mut native = Native::new(Kinds { audience: true, ..Kinds::default() });
+        native.groups = groups.iter().map(|group| Arc::from(*group)).collect();
+        native.classify = Box::new(move |_, row| sort(row));
+        native
+    }
+
+    pub(super) fn qualifying(
+        mut self,
+        qualify: impl Fn(&str, Row<'_>) -> bool + Send + Sync + 'static,
+    ) -> Native {
+        self.qualify = Box::new(move |standard, row| qualify(standard, row));
+        self
     }
 
     /// Writes its own messages, too.
@@ -232,6 +257,19 @@ impl Policy for Native {
 
     fn rules(&self) -> &[Rule] {
         &self.rules
+    }
+
+    fn groups(&self) -> &[Arc<str>] {
+        &self.groups
+    }
+
+    fn classify(&self, users: &Batch) -> Result<Vec<Vec<u32>>, Failure> {
+        self.each(Question::Classify, users, |_, row| (self.classify)(&(), row))
+    }
+
+    fn qualify(&self, standard: &str, members: &Batch) -> Result<Vec<bool>, Failure> {
+        let standard = standard.to_owned();
+        self.each(Question::Qualify, members, |_, row| (self.qualify)(&standard, row))
     }
 
     fn locate(&self, events: &Batch) -> Result<Vec<Option<u32>>, Failure> {

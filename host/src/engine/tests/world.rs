@@ -38,7 +38,7 @@ pub(super) fn channel(name: &str, address: Option<&str>) -> Channel {
 
 impl World {
     pub(super) fn with(mut self, label: &str, policy: Native) -> World {
-        self.parts.push(Part { label: label.into(), policy: Arc::new(policy) });
+        self.parts.push(Part::new(label, Arc::new(policy)));
         self
     }
 
@@ -216,7 +216,20 @@ pub(super) fn line(record: &Record) -> String {
         }
         Decision::Past { node, .. } => format!("{at} past {node}"),
         Decision::Silent { node, .. } => format!("{at} silent {node}"),
+        Decision::Drafted { key, campaign: Some(campaign), .. } => {
+            format!("{at} drafted {key} for {campaign}")
+        }
         Decision::Drafted { key, node, .. } => format!("{at} drafted {key} {node}"),
+        Decision::Joined { group, .. } => format!("{at} joined {group}"),
+        Decision::Quit { group, .. } => format!("{at} quit {group}"),
+        Decision::Targeted { campaign, held_out, .. } => {
+            format!("{at} targeted {campaign}{}", if *held_out { " held out" } else { "" })
+        }
+        Decision::Missed { campaign, reason } => format!("{at} missed {campaign} {reason:?}"),
+        Decision::Achieved { campaign, held_out, after: Millis(after) } => {
+            let held_out = if *held_out { " held out" } else { "" };
+            format!("{at} achieved {campaign} {after}{held_out}")
+        }
         Decision::Refused { reason, .. } => format!("{at} refused {reason:?}"),
         Decision::Planned { steps, ends_at, most_sends, .. } => {
             let steps: Vec<String> = steps.iter().map(|channels| channels.join(",")).collect();

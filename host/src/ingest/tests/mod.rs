@@ -73,7 +73,7 @@ pub(super) fn short(event: &Event) -> String {
         What::Profile { fields } => format!("{user}@{at} profile [{}]", list(fields)),
         What::Hidden => format!("{user}@{at} hidden"),
         What::Heartbeat => format!("{user}@{at} heartbeat"),
-        What::Consent(_) | What::Receipt(_) => panic!("no log has these"),
+        What::Consent(_) | What::Receipt(_) | What::Campaign(_) => panic!("no log has these"),
     }
 }
 

@@ -31,12 +31,8 @@ pub(super) fn groups(policy: &Policy, live: &mut Live<'_>) -> Result<Vec<Arc<str
 }
 
 impl Configured {
-    /// For each record the groups that it belongs to, as indices into [`Configured::groups`], in order.
-    ///
-    /// # Errors
-    ///
-    /// No answer for any row, because of the policy or because of the host.
-    pub fn classify(&self, records: &Batch) -> Result<Vec<Vec<u32>>, Failure> {
+    /// The groups of each user, checked.
+    pub(super) fn ask_classify(&self, records: &Batch) -> Result<Vec<Vec<u32>>, Failure> {
         let mut live = self.live()?;
         let guest = guest!(self, live, audience);
         let columns = columns(records);
@@ -63,12 +59,8 @@ impl Configured {
         Ok(all)
     }
 
-    /// For each member whether they meet the campaign's push standard.
-    ///
-    /// # Errors
-    ///
-    /// See [`Configured::classify`].
-    pub fn qualify(&self, standard: &str, members: &Batch) -> Result<Vec<bool>, Failure> {
+    /// Who meets the standard, checked.
+    pub(super) fn ask_qualify(&self, standard: &str, members: &Batch) -> Result<Vec<bool>, Failure> {
         let mut live = self.live()?;
         let guest = guest!(self, live, audience);
         let columns = columns(members);
@@ -88,7 +80,7 @@ impl Configured {
     ///
     /// # Errors
     ///
-    /// See [`Configured::classify`].
+    /// If there is no answer, because of the policy or because of the host.
     pub fn compose(&self, parameters: &str) -> Result<Result<Campaign, Vec<Issue>>, Failure> {
         let mut live = self.live()?;
         let guest = guest!(self, live, audience);

@@ -84,9 +84,9 @@ impl Retelling<'_> {
             }));
         }
         let about = |message: &&crate::engine::Message| {
-            let cause = &message.cause;
+            let Cause::Visit { node: about, entered, rule } = &message.cause else { return false };
             message.label == part.label
-                && (&cause.node, cause.entered, cause.rule) == (node, visit.entered, visit.rule)
+                && (about, *entered, *rule) == (node, visit.entered, visit.rule)
         };
         if let Some(message) = state.messages.iter().find(about) {
             let stands = messages.stands(&message.id).unwrap_or("its log is gone");

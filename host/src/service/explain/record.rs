@@ -108,6 +108,29 @@ impl Policy for Heard {
         self.policy.rules()
     }
 
+    fn fingerprint(&self) -> &str {
+        self.policy.fingerprint()
+    }
+
+    fn groups(&self) -> &[Arc<str>] {
+        self.policy.groups()
+    }
+
+    fn classify(&self, users: &Batch) -> Result<Vec<Vec<u32>>, Failure> {
+        let names = |groups: &Vec<u32>| {
+            let name = |at: &u32| self.policy.groups().get(*at as usize);
+            json!(groups.iter().map(name).collect::<Vec<_>>())
+        };
+        let input = self.row(users, json!({}));
+        self.note(Question::Classify, input, |policy| policy.classify(users), names)
+    }
+
+    fn qualify(&self, standard: &str, members: &Batch) -> Result<Vec<bool>, Failure> {
+        let input = self.row(members, json!({ "standard": standard }));
+        let ask = |policy: &Configured| policy.qualify(standard, members);
+        self.note(Question::Qualify, input, ask, |meets| json!(meets))
+    }
+
     fn locate(&self, events: &Batch) -> Result<Vec<Option<u32>>, Failure> {
         let input = self.row(events, json!({}));
         let told = |rule: &Option<u32>| rule.map_or(Value::Null, |rule| self.rule(rule));

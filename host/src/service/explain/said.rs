@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::engine::event::{Grade, Instant, Millis, Withheld};
 use crate::engine::guard::{Cap, Guard, Then};
 use crate::engine::policy::{Basis, Verdict};
-use crate::engine::{Decision, End, Held, Refusal, Skip};
+use crate::engine::{Decision, End, Held, Missed, Refusal, Skip};
 
 /// A word of ours as people read it: `no-channel` is "no channel".
 fn word(of: &impl serde::Serialize) -> String {
@@ -62,10 +62,25 @@ pub(super) fn says(decision: &Decision) -> String {
         Decision::Silent { policy, node } => {
             format!("{policy} has nothing to say about the stay at {node}")
         }
-        Decision::Drafted { policy, node, key, importance, pending, .. } => format!(
-            "{policy} drafts {key:?} about {node}, importance {}{}",
+        Decision::Drafted { policy, node, campaign, key, importance, pending, .. } => format!(
+            "{policy} drafts {key:?} about {}, importance {}{}",
+            campaign.as_ref().map_or(node.to_string(), |id| format!("the campaign {id}")),
             word(importance),
             pending.as_ref().map_or(String::new(), |to| format!(", to lead on to {to}"))
+        ),
+        Decision::Joined { policy, group } => format!("belongs to {policy}'s group {group} from now on"),
+        Decision::Quit { policy, group } => format!("belongs to {policy}'s group {group} no longer"),
+        Decision::Targeted { campaign, group, held_out, .. } => format!(
+            "the campaign {campaign} reaches a member of {group} who meets its push standard{}",
+            if *held_out { ", and is held out to be compared with" } else { "" }
+        ),
+        Decision::Missed { campaign, reason } => {
+            format!("the campaign {campaign} is not for the user: {}", missed(*reason))
+        }
+        Decision::Achieved { campaign, held_out, after } => format!(
+            "the user did what the campaign {campaign} is for, {} after it {}",
+            span(*after),
+            if *held_out { "had left them out" } else { "had reached them" }
         ),
         Decision::Refused { reason, .. } => format!("not sent: {}", refusal(*reason)),
         Decision::Planned { steps, ends_at, most_sends, .. } => {
@@ -203,6 +218,17 @@ fn end(reason: End) -> &'static str {
         End::Outranked => "a message that matters more took its place under a cap",
         End::OptedOut => "the user does not want it any more",
         End::Gathered => "another message carries it",
+        End::Expired => "the time of its campaign is over",
+    }
+}
+
+fn missed(reason: Missed) -> &'static str {
+    match reason {
+        Missed::NoPolicy => "the strategy has no such segment criteria any more",
+        Missed::NotMember => "the user does not belong to its group",
+        Missed::Reached => "it has reached the user before",
+        Missed::Unqualified => "the user does not meet its push standard",
+        Missed::Fault => "the policy that knows its push standard gave no answer",
     }
 }
 
@@ -254,7 +280,7 @@ pub(super) fn stops(decision: &Decision, guard: Option<&Guard>) -> Option<(Strin
             End::QuietHours => {
                 plain("quiet-hours".to_owned(), format!("{}{}", end(*reason), quiet(guard)))
             }
-            End::Outranked | End::OptedOut | End::Gathered => {
+            End::Outranked | End::OptedOut | End::Gathered | End::Expired => {
                 plain(word(reason), end(*reason).to_owned())
             }
             // What is said about these has been said by the decisions before.
@@ -295,6 +321,11 @@ pub(super) fn about(decision: &Decision) -> Option<&str> {
         | Decision::Stalled { .. }
         | Decision::Past { .. }
         | Decision::Silent { .. }
+        | Decision::Joined { .. }
+        | Decision::Quit { .. }
+        | Decision::Targeted { .. }
+        | Decision::Missed { .. }
+        | Decision::Achieved { .. }
         | Decision::Consented { .. }
         | Decision::Unmatched
         | Decision::Fault { .. } => None,

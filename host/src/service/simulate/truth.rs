@@ -279,6 +279,10 @@ fn mark(event: &Event) -> Option<u64> {
         What::Operation { fields, .. } | What::Page { fields, .. } | What::Profile { fields } => {
             of(fields)
         }
-        What::Hidden | What::Heartbeat | What::Consent(_) | What::Receipt(_) => None,
+        What::Hidden
+        | What::Heartbeat
+        | What::Consent(_)
+        | What::Receipt(_)
+        | What::Campaign(_) => None,
     }
 }

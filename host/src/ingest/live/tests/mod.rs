@@ -71,6 +71,7 @@ fn shortest(what: &What) -> String {
         What::Heartbeat => "heartbeat".into(),
         What::Consent(word) => format!("{word:?}"),
         What::Receipt(receipt) => format!("{receipt:?}"),
+        What::Campaign(launch) => format!("{launch:?}"),
     }
 }
 
