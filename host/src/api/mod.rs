@@ -9,6 +9,7 @@
 mod account;
 mod auth;
 mod body;
+mod campaigns;
 mod channels;
 mod cors;
 mod document;
@@ -87,6 +88,7 @@ fn of_servers() -> OpenApiRouter<Api> {
         .merge(releases::routes())
         .merge(users::routes())
         .merge(channels::routes())
+        .merge(campaigns::routes())
         .merge(account::routes())
         .merge(tenants::routes())
         .merge(meta::routes())
@@ -97,9 +99,9 @@ fn of_browsers() -> OpenApiRouter<Api> {
     OpenApiRouter::new().merge(ingest::routes()).merge(inbox::routes())
 }
 
-/// Routes that take as long as their bodies do.
+/// Routes that take as long as their bodies, or what they look at.
 fn of_any_length() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().merge(import::routes())
+    OpenApiRouter::new().merge(import::routes()).merge(campaigns::of_any_length())
 }
 
 fn build(service: Service, closing: Closing) -> Router {

@@ -1,6 +1,7 @@
 //! The command line: one file for each subcommand. Together with `main` the only place that prints.
 
 mod backtest;
+mod campaign;
 mod compile;
 mod config;
 mod data;
@@ -50,6 +51,8 @@ enum Command {
     Check(data::Check),
     /// Make keys for secrets and for web push
     Secrets(secrets::Arguments),
+    /// Compose campaigns, see whom they would reach, let them go out and watch them
+    Campaign(campaign::Arguments),
     /// Verify that a service's log is what was written
     Verify(verify::Arguments),
     /// Say why a user got a message, or did not
@@ -91,6 +94,7 @@ pub fn run() -> ExitCode {
         Command::Backup(arguments) => data::backup(&arguments),
         Command::Check(arguments) => data::check(&arguments),
         Command::Secrets(arguments) => secrets::run(&arguments),
+        Command::Campaign(arguments) => campaign::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::User(arguments) => user::run(&arguments),

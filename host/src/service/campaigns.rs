@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD as URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
@@ -12,11 +14,13 @@ use super::core::{Core, stored};
 use super::lane::lock;
 use super::release::{Live, no_tenant};
 use super::tally::part;
-use super::words::{CampaignInfo, CampaignPreview, CampaignStatus, GroupInfo, NewCampaign};
-use super::{Error, Service, TenantName};
+use super::words::{
+    CampaignInfo, CampaignPreview, CampaignStatus, GroupInfo, MemberInfo, NewCampaign, Page,
+};
+use super::{Error, TenantName};
 use crate::engine::State;
-use crate::engine::event::Instant;
-use crate::engine::policy::{Failure, Launch, Policy as _};
+use crate::engine::event::{Fields, Instant, Millis};
+use crate::engine::policy::{Campaign, Failure, Importance, Launch, Policy as _};
 use crate::sandbox::Issue;
 use crate::store::{Change, Seq, UserKey};
 use crate::strategy::{self, ComposeError, Document};
@@ -151,7 +155,7 @@ impl Core {
         }
         let number = next(&account);
         let id = format!("c{number}");
-        let launch = self.compose(tenant, &live, &new.campaign()?, Some(&id), new.again)?;
+        let launch = self.compose(tenant, &live, &new.campaign(), Some(&id), new.again)?;
         let record = CampaignRecord {
             number,
             status: CampaignStatus::Draft,
@@ -177,7 +181,7 @@ impl Core {
     ) -> Result<CampaignPreview, Error> {
         new.check()?;
         let live = self.at_work(tenant)?;
-        let launch = self.compose(tenant, &live, &new.campaign()?, Some("preview"), new.again)?;
+        let launch = self.compose(tenant, &live, &new.campaign(), Some("preview"), new.again)?;
         let tenant = self.account(tenant)?.record.number;
         let now = self.clock.now();
         let mut preview = CampaignPreview::of(&launch);
@@ -348,16 +352,28 @@ impl Core {
         Ok(all.into_iter().map(info).collect())
     }
 
-    /// Members of a group in the order in which they joined, and where the next ones are.
+    /// Members of a group in the order in which they joined.
     pub(super) fn members(
         &self,
         tenant: &TenantName,
         (policy, group): (&str, &str),
-        after: Option<(Seq, &str)>,
+        after: Option<&str>,
         most: usize,
-    ) -> Result<Vec<(Seq, Arc<str>)>, Error> {
+    ) -> Result<Page<MemberInfo>, Error> {
         let number = self.account(tenant)?.record.number;
-        self.store.members(number, policy, group, after, most).map_err(stored)
+        let wrong = || Error::invalid("`after` is no place in this list: take `next` of an answer");
+        let place = |place: &'_ str| {
+            let (seq, user) = place.split_once(':').ok_or_else(wrong)?;
+            let user = String::from_utf8(URL_SAFE_NO_PAD.decode(user).map_err(|_| wrong())?);
+            Ok::<_, Error>((Seq(seq.parse().map_err(|_| wrong())?), user.map_err(|_| wrong())?))
+        };
+        let after = after.map(place).transpose()?;
+        let after = after.as_ref().map(|(seq, user)| (*seq, user.as_str()));
+        let found = self.store.members(number, policy, group, after, most).map_err(stored)?;
+        let last = found.last().filter(|_| found.len() == most);
+        let next = last.map(|(seq, user)| format!("{}:{}", seq.0, URL_SAFE_NO_PAD.encode(&**user)));
+        let info = |(seq, user): (Seq, Arc<str>)| MemberInfo { user: user.to_string(), chunk: seq.0 };
+        Ok(Page { items: found.into_iter().map(info).collect(), next })
     }
 
     /// Changes that make a release's campaigns the tenant's standing ones. The caller holds `changing`.
@@ -380,12 +396,12 @@ impl Core {
         let mut changes = Vec::new();
         let mut number = next(account);
         let mut named = Vec::new();
-        for campaign in campaigns {
-            let new = NewCampaign::standing(&campaign);
+        for (at, campaign) in campaigns.iter().enumerate() {
+            let new = NewCampaign::standing(at, campaign);
             let name = new.name.clone();
             let known =
                 account.campaigns.values().find(|own| own.standing && own.new.name == name);
-            let launch = Launch::waiting(&name, &campaign.policy);
+            let launch = waiting(&name, campaign);
             let record = match known {
                 // It goes on for whoever joins from now on, if it was not at work.
                 Some(known) if known.status == CampaignStatus::Running => {
@@ -493,10 +509,31 @@ fn next(account: &Account) -> u64 {
     account.campaigns.keys().next_back().map_or(1, |last| last + 1)
 }
 
+/// A campaign that is yet to be composed.
+fn waiting(name: &str, campaign: &strategy::Campaign) -> Launch {
+    let composed = Campaign {
+        name: name.into(),
+        event_type: "".into(),
+        message: "".into(),
+        importance: Importance::Normal,
+        standard: "".into(),
+        data: Fields::EMPTY,
+    };
+    Launch {
+        id: name.into(),
+        policy: campaign.policy.as_str().into(),
+        campaign: composed,
+        goal: None,
+        within: Millis(0),
+        hold_out: 0,
+        again: true,
+    }
+}
+
 impl NewCampaign {
     /// What the policy is asked.
-    pub(super) fn campaign(&self) -> Result<strategy::Campaign, Error> {
-        Ok(strategy::Campaign {
+    pub(super) fn campaign(&self) -> strategy::Campaign {
+        strategy::Campaign {
             policy: self.policy.clone(),
             parameters: match &self.parameters {
                 Json::Null => Json::Object(serde_json::Map::new()),
@@ -505,7 +542,7 @@ impl NewCampaign {
             goal: self.goal.clone(),
             within: self.within.clone(),
             hold_out: self.hold_out,
-        })
+        }
     }
 
     fn check(&self) -> Result<(), Error> {
@@ -516,10 +553,11 @@ impl NewCampaign {
         Ok(())
     }
 
-    fn standing(campaign: &strategy::Campaign) -> NewCampaign {
-        let name = campaign.parameters.get("name").and_then(Json::as_str).unwrap_or_default();
+    /// A campaign of a release, known by its name from one release to the next.
+    fn standing(at: usize, campaign: &strategy::Campaign) -> NewCampaign {
+        let name = campaign.parameters.get("name").and_then(Json::as_str);
         NewCampaign {
-            name: name.to_owned(),
+            name: name.map_or_else(|| format!("campaign-{}", at + 1), str::to_owned),
             policy: campaign.policy.clone(),
             parameters: campaign.parameters.clone(),
             goal: campaign.goal.clone(),
@@ -529,108 +567,5 @@ impl NewCampaign {
             again: true,
             per_second: None,
         }
-    }
-}
-
-impl Service {
-    /// Composes and keeps a campaign; it reaches nobody before it is launched.
-    ///
-    /// # Errors
-    ///
-    /// Everything that is wrong with it; or if no release is at work.
-    pub async fn create_campaign(
-        &self,
-        tenant: &TenantName,
-        new: NewCampaign,
-    ) -> Result<CampaignInfo, Error> {
-        blocking!(self, tenant = tenant.clone(); core => core.create_campaign(&tenant, new))
-    }
-
-    /// Whom a campaign would reach now; sends nothing.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Service::create_campaign`].
-    pub async fn preview_campaign(
-        &self,
-        tenant: &TenantName,
-        new: NewCampaign,
-    ) -> Result<CampaignPreview, Error> {
-        blocking!(self, tenant = tenant.clone(); core => core.preview_campaign(&tenant, &new))
-    }
-
-    /// Lets a campaign go out, from the beginning or from where it was paused.
-    ///
-    /// # Errors
-    ///
-    /// If there is none of that number, or it is over or out already.
-    pub async fn launch_campaign(
-        &self,
-        tenant: &TenantName,
-        number: u64,
-    ) -> Result<CampaignInfo, Error> {
-        blocking!(self, tenant = tenant.clone(); core => core.launch_campaign(&tenant, number))
-    }
-
-    /// Halts a campaign where it is.
-    ///
-    /// # Errors
-    ///
-    /// If there is none of that number, or it is not going out.
-    pub async fn pause_campaign(
-        &self,
-        tenant: &TenantName,
-        number: u64,
-    ) -> Result<CampaignInfo, Error> {
-        blocking!(self, tenant = tenant.clone(); core => core.pause_campaign(&tenant, number))
-    }
-
-    /// Ends a campaign for good. Messages that are under way go on.
-    ///
-    /// # Errors
-    ///
-    /// If there is none of that number, or it is over.
-    pub async fn cancel_campaign(
-        &self,
-        tenant: &TenantName,
-        number: u64,
-    ) -> Result<CampaignInfo, Error> {
-        blocking!(self, tenant = tenant.clone(); core => core.cancel_campaign(&tenant, number))
-    }
-
-    /// Deletes a campaign that is not going out, with what was counted of it.
-    ///
-    /// # Errors
-    ///
-    /// If there is none of that number, or it is going out.
-    pub async fn delete_campaign(&self, tenant: &TenantName, number: u64) -> Result<(), Error> {
-        blocking!(self, tenant = tenant.clone(); core => core.delete_campaign(&tenant, number))
-    }
-
-    /// All campaigns, newest first.
-    ///
-    /// # Errors
-    ///
-    /// If there is no such tenant, or the store cannot be read; so for all that follow.
-    pub async fn campaigns(&self, tenant: &TenantName) -> Result<Vec<CampaignInfo>, Error> {
-        blocking!(self, tenant = tenant.clone(); core => core.campaigns(&tenant))
-    }
-
-    /// One campaign, with its counts.
-    ///
-    /// # Errors
-    ///
-    /// If there is none of that number.
-    pub async fn campaign(&self, tenant: &TenantName, number: u64) -> Result<CampaignInfo, Error> {
-        blocking!(self, tenant = tenant.clone(); core => core.campaign(&tenant, number))
-    }
-
-    /// The groups of all segment criteria, with how many belong to each.
-    ///
-    /// # Errors
-    ///
-    /// See [`Service::campaigns`].
-    pub async fn groups(&self, tenant: &TenantName) -> Result<Vec<GroupInfo>, Error> {
-        blocking!(self, tenant = tenant.clone(); core => core.groups(&tenant))
     }
 }

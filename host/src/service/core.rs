@@ -16,6 +16,7 @@ use super::meter::Meter;
 use super::rate::Bucket;
 use super::retime::Retiming;
 use super::run::{Alarm, Bell};
+use super::runner::Runs;
 use super::seal::Sealer;
 use super::send::Quotas;
 use super::streams::Streams;
@@ -66,6 +67,8 @@ pub(super) struct Core {
     pub(super) stopping: AtomicBool,
     /// Releases that keep faulting, each with its reason.
     pub(super) failing: Mutex<Vec<(TenantName, u64, String)>>,
+    /// Campaigns that are going out.
+    pub(super) runs: Mutex<Runs>,
     /// How far each tenant's deadlines have been found anew.
     pub(super) retiming: Mutex<BTreeMap<TenantId, Retiming>>,
     lanes: RwLock<BTreeMap<Arc<str>, Arc<Lane>>>,
@@ -143,6 +146,7 @@ impl Core {
             erasing: Mutex::default(),
             stopping: AtomicBool::new(false),
             failing: Mutex::default(),
+            runs: Mutex::default(),
             retiming: Mutex::default(),
             lanes: RwLock::new(BTreeMap::new()),
             seq: AtomicU64::new(recovered.seq.0),
@@ -226,6 +230,11 @@ impl Core {
 
     pub(super) fn next_seq(&self) -> Seq {
         Seq(self.seq.fetch_add(1, Ordering::SeqCst) + 1)
+    }
+
+    /// The latest chunk that was begun.
+    pub(super) fn latest_seq(&self) -> Seq {
+        Seq(self.seq.load(Ordering::SeqCst))
     }
 
     /// The next batch to be evaluated: of the lane that has had least. Counts as evaluating from here

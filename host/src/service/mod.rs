@@ -18,8 +18,10 @@ macro_rules! blocking {
     }};
 }
 
+mod audience;
 mod batch;
 mod book;
+mod campaigns;
 mod chain;
 mod channels;
 mod core;
@@ -30,6 +32,7 @@ mod forget;
 mod group;
 mod keys;
 mod lane;
+mod lift;
 mod lines;
 mod manage;
 mod memory;
@@ -39,15 +42,18 @@ mod policies;
 mod rate;
 mod reach;
 mod release;
+mod report;
 mod retime;
 mod rows;
 mod run;
+mod runner;
 mod seal;
 mod send;
 #[cfg(test)]
 pub(crate) mod simulate;
 pub mod story;
 mod streams;
+mod tally;
 mod tenants;
 #[cfg(test)]
 mod tests;
@@ -67,6 +73,7 @@ use std::time::Duration;
 use self::core::{Core, Parts};
 pub use self::error::Error;
 pub use self::lines::is_nobodys;
+pub use self::lift::Lift;
 pub use self::person::WantedAttempts;
 pub use self::reach::{Followed, Report};
 pub use self::run::Running;

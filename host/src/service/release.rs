@@ -268,6 +268,7 @@ impl Core {
             &account.record.name,
             &TenantRecord { retime: true, ..account.record.clone() },
         )?);
+        changes.extend(self.stand(&account, Some(&release))?);
         self.change(&changes)?;
         lane.set_live(Some(Arc::clone(&live)));
         self.retime_anew(&account.record);
@@ -300,7 +301,9 @@ impl Core {
         reason: Option<String>,
     ) -> Result<(), Error> {
         let account = self.account(tenant)?;
-        self.change(&retire(&account, 0, status, reason)?)?;
+        let mut changes = retire(&account, 0, status, reason)?;
+        changes.extend(self.stand(&account, None)?);
+        self.change(&changes)?;
         if let Some(lane) = self.lane(tenant) {
             lane.set_live(None);
         }

@@ -1,5 +1,5 @@
 //! The threads of the service: those that evaluate, the one that commits, the one that looks at timers,
-//! one for chores; and the task that sends. All work is `core`'s.
+//! one for campaigns, one for chores; and the task that sends. All work is `core`'s.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -28,6 +28,9 @@ const TICK: Duration = Duration::from_millis(100);
 
 /// However many timers are set for soon, they are not looked at more often than this.
 const BREATH: Duration = Duration::from_millis(1);
+
+/// How often campaigns go on that have members left to reach.
+const STRIDE: Duration = Duration::from_millis(10);
 
 /// How often the outbox is looked at, if nobody rings.
 const LOOK: Duration = Duration::from_millis(500);
@@ -137,6 +140,8 @@ impl Service {
         let (of, end) = (Arc::clone(&core), Arc::clone(&over));
         start("chores", Box::new(move || chores(&of, &end)))?;
         let (of, end) = (Arc::clone(&core), Arc::clone(&over));
+        start("campaigns", Box::new(move || campaigns(&of, &end)))?;
+        let (of, end) = (Arc::clone(&core), Arc::clone(&over));
         let sender = tokio::spawn(send(of, end));
         Ok(Running { core, over, threads, sender })
     }
@@ -229,6 +234,17 @@ fn timers(core: &Core, over: &AtomicBool) {
         }
         std::thread::sleep(BREATH);
         core.alarm.wait(rung, core.clock.now());
+    }
+}
+
+fn campaigns(core: &Core, over: &AtomicBool) {
+    while !over.load(Ordering::SeqCst) {
+        let busy = !core.is_stopping()
+            && core.go_out().unwrap_or_else(|error| {
+                tracing::error!("a campaign cannot go on: {error}");
+                false
+            });
+        std::thread::sleep(if busy { STRIDE } else { TICK });
     }
 }
 

@@ -1,8 +1,13 @@
 //! What the service says to people and programs: its resources as they are seen from outside. Plain data;
 //! the HTTP interface writes them as they are here.
 
+mod campaigns;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+pub use self::campaigns::*;
+pub(super) use self::campaigns::each;
 
 /// A tenant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]

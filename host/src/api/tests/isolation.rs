@@ -75,6 +75,25 @@ fn table() -> Vec<(&'static str, &'static str, Needs, Other, Ask)> {
     row("POST", "/v1/receipts", Ingest, Wrong, |ask| {
         ask.json(json!({ "receipts": [{ "tracking": "{tracking}", "shows": "opened" }] }))
     });
+    row("GET", "/v1/groups", Manage, Own, same);
+    row("GET", "/v1/groups/audience/loan/members", Manage, Own, same);
+    row("GET", "/v1/campaigns", Manage, Own, same);
+    row("GET", "/v1/costs", Manage, Own, same);
+    let campaign: fn(Ask) -> Ask = |ask| {
+        ask.json(json!({ "policy": "audience", "parameters": { "name": "c", "type": "loan",
+            "message": "hello" } }))
+    };
+    row("POST", "/v1/campaigns", Manage, Wrong, campaign);
+    row("POST", "/v1/campaigns/preview", Manage, Wrong, campaign);
+    row("GET", "/v1/campaigns/{campaign}", Manage, NotFound, same);
+    for path in [
+        "/v1/campaigns/{campaign}/launch",
+        "/v1/campaigns/{campaign}/pause",
+        "/v1/campaigns/{campaign}/cancel",
+    ] {
+        row("POST", path, Manage, NotFound, same);
+    }
+    row("DELETE", "/v1/campaigns/{campaign}", Manage, NotFound, same);
     row("POST", "/v1/import", Manage, Own, |ask| {
         let line = json!({ "user": "ada", "time": "2026-01-01T00:00:00Z", "event": "e" });
         ask.body("application/x-ndjson", line.to_string())

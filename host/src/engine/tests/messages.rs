@@ -1,7 +1,7 @@
 //! Messages: drafted, written and sent, or not, and why.
 
 use super::*;
-use crate::engine::Decision;
+use crate::engine::{Cause, Decision};
 use crate::engine::event::{Instant, Shows, Value};
 use crate::engine::policy::{Content, Draft, Importance, Origin, Question, Shape};
 
@@ -39,7 +39,8 @@ fn a4_a_message_is_pushed_when_a_visit_has_stalled() {
     assert_eq!((&*sent.user, &*sent.channel, sent.at), ("ann", "app", Instant(101)));
     assert_eq!((&sent.message, &sent.tracking), (&message.id, &message.attempts[0].tracking));
     assert_eq!((sent.importance, sent.content.body.as_str()), (Importance::Normal, "Go on!"));
-    assert_eq!((message.cause.entered, message.cause.rule), (Instant(0), 0));
+    let cause = Cause::Visit { node: "A".into(), entered: Instant(0), rule: 0 };
+    assert_eq!(message.cause, cause);
     assert_eq!(ann.state.sent, 1);
 }
 

@@ -8,6 +8,7 @@ mod native;
 mod random;
 mod world;
 
+mod audience;
 mod batch;
 mod batching;
 mod contents;

@@ -79,6 +79,7 @@ pub(super) struct Native {
     qualify: Answer<String, bool>,
     fails: Answer<Question, Option<Failure>>,
     asked: Asked,
+    fingerprint: &'static str,
     loses: Option<Question>,
 }
 
@@ -103,6 +104,7 @@ impl Native {
             qualify: Box::new(|_, _| true),
             fails: Box::new(|_, _| None),
             asked: Arc::default(),
+            fingerprint: "native",
             loses: None,
         }
         .needs(Origin::Event, "node", Shape::Text, &[Question::Locate])
@@ -136,6 +138,12 @@ impl Native {
         native.groups = groups.iter().map(|group| Arc::from(*group)).collect();
         native.classify = Box::new(move |_, row| sort(row));
         native
+    }
+
+    /// Other settings, or another policy.
+    pub(super) fn called(mut self, fingerprint: &'static str) -> Native {
+        self.fingerprint = fingerprint;
+        self
     }
 
     pub(super) fn qualifying(
@@ -257,6 +265,10 @@ impl Policy for Native {
 
     fn rules(&self) -> &[Rule] {
         &self.rules
+    }
+
+    fn fingerprint(&self) -> &str {
+        self.fingerprint
     }
 
     fn groups(&self) -> &[Arc<str>] {

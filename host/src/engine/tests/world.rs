@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::native::Native;
 use crate::engine::event::{Event, Fields, Grade, Instant, Millis, Receipt, Shows, Value, What};
-use crate::engine::policy::Template;
+use crate::engine::policy::{Launch, Template};
 use crate::engine::{
     Advance, Channel, Contents, Decision, Engine, Outgoing, Part, Record, State, Strategy,
-    TrackingKey, Turn,
+    StrategyError, TrackingKey, Turn,
 };
 
 /// A strategy in the making: the message `nudge`, and the channels `app`, `mail` and `sms`, on which
@@ -48,10 +48,30 @@ impl World {
         self
     }
 
-    pub(super) fn engine(self) -> Engine {
+    /// With a route policy for these messages alone.
+    pub(super) fn with_routes(mut self, label: &str, policy: Native, keys: &[&str]) -> World {
+        let keys = keys.iter().map(|key| Arc::from(*key));
+        self.parts.push(Part::new(label, Arc::new(policy)).routing(keys));
+        self
+    }
+
+    pub(super) fn made(self) -> Result<Strategy, StrategyError> {
         let key = TrackingKey::new(self.key.as_bytes());
         let World { tenant, parts, contents, channels, .. } = self;
-        Engine::new(Strategy::new(tenant, key, parts, contents, channels).unwrap())
+        Strategy::new(tenant, key, parts, contents, channels)
+    }
+
+    pub(super) fn strategy(self) -> Strategy {
+        self.made().unwrap()
+    }
+
+    pub(super) fn engine(self) -> Engine {
+        Engine::new(self.strategy())
+    }
+
+    /// The engine, with campaigns for whoever joins their groups.
+    pub(super) fn campaigning(self, campaigns: Vec<Launch>) -> Engine {
+        Engine::new(self.strategy().campaigning(campaigns).unwrap())
     }
 
     /// A new user of this world, to be taken along moment by moment.
