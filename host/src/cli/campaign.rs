@@ -117,11 +117,11 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Done> {
     match &arguments.command {
         Command::Preview(of) => {
             let path = ["v1", "campaigns", "preview"];
-            answer(&of.listing, Method::POST, &path, Some(&read(&of.file)?), preview)
+            answer(&of.listing, Method::POST, &path, Some(&read::<Value>(&of.file)?), preview)
         }
         Command::Create(of) => {
             let path = ["v1", "campaigns"];
-            answer(&of.listing, Method::POST, &path, Some(&read(&of.file)?), shown)
+            answer(&of.listing, Method::POST, &path, Some(&read::<Value>(&of.file)?), shown)
         }
         Command::Launch(launch) => launched(launch),
         Command::Show(show) if show.watch => watched(&show.of.listing, show.of.number),
@@ -129,9 +129,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Done> {
             let number = show.of.number.to_string();
             answer(&show.of.listing, Method::GET, &["v1", "campaigns", &number], None, shown)
         }
-        Command::List(listing) => {
-            answer(listing, Method::GET, &["v1", "campaigns"], None, listed)
-        }
+        Command::List(listing) => answer(listing, Method::GET, &["v1", "campaigns"], None, listed),
         Command::Pause(of) => said(of, "pause"),
         Command::Cancel(of) => said(of, "cancel"),
         Command::Delete(of) => {
@@ -144,8 +142,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Done> {
     }
 }
 
-/// The campaign in a file, as the service takes it.
-fn read(path: &Path) -> anyhow::Result<Value> {
+/// The campaign in a file.
+pub(super) fn read<T: DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
     let place = || path.display().to_string();
     let text = std::fs::read_to_string(path).with_context(place)?;
     if text.trim_start().starts_with('{') {
@@ -207,7 +205,7 @@ fn launched(launch: &Launch) -> anyhow::Result<Done> {
     let number = match launch.campaign.parse::<u64>() {
         Ok(number) => number,
         Err(_) => {
-            let campaign = read(Path::new(&launch.campaign))?;
+            let campaign: Value = read(Path::new(&launch.campaign))?;
             match take(remote.say(Method::POST, &["v1", "campaigns"], &[], Some(&campaign))?)? {
                 Ok(value) => info(value)?.number,
                 Err(problem) => return refused(&launch.listing, &problem),
@@ -267,13 +265,20 @@ fn preview(preview: &CampaignPreview) -> String {
         &["group", "users", "of the initial group"],
         [
             vec!["initial group".to_owned(), count(*initial), String::new()],
-            vec!["not meeting the push standard".to_owned(), count(*unqualified), share(*unqualified, *initial)],
+            vec![
+                "not meeting the push standard".to_owned(),
+                count(*unqualified),
+                share(*unqualified, *initial),
+            ],
             vec!["held out".to_owned(), count(*held_out), share(*held_out, *initial)],
             vec!["target group".to_owned(), count(*target), share(*target, *initial)],
         ],
     );
     if preview.faults > 0 {
-        text += &format!("\nthe policy gave no answer about {}\n", output::several(preview.faults, "user"));
+        text += &format!(
+            "\nthe policy gave no answer about {}\n",
+            output::several(preview.faults, "user")
+        );
     }
     if !preview.sample.is_empty() {
         text += &format!("\nsome of the target group: {}\n", preview.sample.join(", "));
@@ -283,12 +288,14 @@ fn preview(preview: &CampaignPreview) -> String {
 
 fn shown(campaign: &CampaignInfo) -> String {
     let c = campaign;
-    let mut text = format!("campaign {} is {}: {}\n", c.number, c.status.word(), composed(&c.campaign));
+    let mut text =
+        format!("campaign {} is {}: {}\n", c.number, c.status.word(), composed(&c.campaign));
     if let Some(reason) = &c.reason {
         text += &format!("  {reason}\n");
     }
     if c.launched.is_none() {
-        return text + &format!("  launch it with: nudge campaign launch {} --tenant …\n", c.number);
+        return text
+            + &format!("  launch it with: nudge campaign launch {} --tenant …\n", c.number);
     }
     let processed = match c.initial {
         0 => count(c.processed),
@@ -299,7 +306,9 @@ fn shown(campaign: &CampaignInfo) -> String {
         vec!["target group".to_owned(), count(c.target)],
         vec!["held out".to_owned(), count(c.held_out)],
     ];
-    rows.extend(c.missed.iter().map(|(why, many)| vec![format!("missed: {}", word(why)), count(*many)]));
+    rows.extend(
+        c.missed.iter().map(|(why, many)| vec![format!("missed: {}", word(why)), count(*many)]),
+    );
     rows.push(vec!["messages".to_owned(), count(c.messages)]);
     rows.push(vec!["attempts".to_owned(), count(c.sends)]);
     rows.push(vec!["cost".to_owned(), format!("{:.2}", c.cost)]);
@@ -367,8 +376,7 @@ fn costs(report: &CostReport) -> String {
             each(c.cost_per_conversion),
         ]
     });
-    let mut text =
-        table(&["channel", "attempts", "cost", "conversions", "cost of each"], channels);
+    let mut text = table(&["channel", "attempts", "cost", "conversions", "cost of each"], channels);
     let messages = report.messages.iter().map(|m| {
         vec![
             m.key.clone(),

@@ -63,7 +63,9 @@ impl Remote {
         match self.say(method, path, query, None)? {
             Said::Done(value) => Ok(Answered::Done(value)),
             Said::Unknown(detail) => Ok(Answered::Unknown(detail)),
-            Said::Refused(problem) => anyhow::bail!("{} refuses it: {}", self.server, told(&problem)),
+            Said::Refused(problem) => {
+                anyhow::bail!("{} refuses it: {}", self.server, told(&problem))
+            }
         }
     }
 

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::BufWriter;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Args;
@@ -14,7 +15,8 @@ use super::{Done, output, picture};
 use crate::engine::Engine;
 use crate::page::Page;
 use crate::replay::{self, Counting, Events, Portrait, Report};
-use crate::strategy::{self, Loaded, Named};
+use crate::service::words::NewCampaign;
+use crate::strategy::{self, Campaign, Loaded, Named};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -35,6 +37,9 @@ pub(super) struct Arguments {
     /// The strategy, in TOML or JSON
     #[arg(long, value_name = "FILE")]
     strategy: PathBuf,
+    /// A campaign, in TOML or JSON, that goes out to everybody of its group when the log ends
+    #[arg(long, value_name = "FILE")]
+    campaign: Option<PathBuf>,
     /// Print one JSON document instead of a table
     #[arg(long)]
     json: bool,
@@ -64,13 +69,24 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Done> {
         }
         None => None,
     };
+    let launch = match &arguments.campaign {
+        Some(path) => {
+            let campaign = read(path)?;
+            let composed = loaded.compose(&campaign);
+            Some(Arc::new(composed.with_context(|| path.display().to_string())?))
+        }
+        None => None,
+    };
     let Loaded { strategy, name, policies, .. } = loaded;
     let costs = strategy.channels().iter().map(|channel| (channel.name.clone(), channel.cost));
     let mut counting = Counting::new(costs, out);
     let channels: Vec<_> = strategy.channels().iter().map(|channel| channel.name.clone()).collect();
     let mut portrait = Portrait::new(&strategy, events.last);
     let engine = Engine::new(strategy).batches_of(arguments.batch);
-    let Events { users, count, bad, first, last } = events;
+    let Events { mut users, count, bad, first, last } = events;
+    if let Some(launch) = &launch {
+        users.reach(launch, last);
+    }
     let user_count = users.len() as u64;
     let bar = logs::bar(user_count, "deciding", "users");
     let how = replay::Run { threads: threads(arguments.threads) };
@@ -109,6 +125,12 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Done> {
     })?;
     let wrong = bad > 0 || !sum.report.faults.is_empty();
     Ok(if wrong { Done::Wrong } else { Done::Well })
+}
+
+/// The campaign in a file, as `nudge campaign` takes it.
+fn read(path: &Path) -> anyhow::Result<Campaign> {
+    let campaign: NewCampaign = super::campaign::read(path)?;
+    Ok(campaign.campaign())
 }
 
 /// As many as are wanted or the machine has, and no more than there are instances for.
@@ -187,12 +209,24 @@ impl Sum<'_> {
             });
             text += &table(&["channel", "attempts", "cost"], rows);
         }
+        for (policy, groups) in &self.report.groups {
+            text.push('\n');
+            let rows = groups.iter().map(|(group, members)| {
+                vec![format!("{policy} {group}"), count(*members), share(*members, self.users)]
+            });
+            text += &table(&["group", "members at the end", ""], rows);
+        }
+        for (id, campaign) in &self.report.campaigns {
+            text += &told(id, campaign);
+        }
+        let each = self.report.cost_per_conversion;
         text += &format!(
-            "\n{} in {} at a cost of {:.2}; {} converted\n",
+            "\n{} in {} at a cost of {:.2}; {} converted{}\n",
             several(self.report.messages, "message"),
             several(self.report.sends, "attempt"),
             self.report.cost,
-            count(self.report.converted)
+            count(self.report.converted),
+            each.map_or_else(String::new, |each| format!(", at {each:.4} each"))
         );
         for (reason, number) in &self.report.refused {
             text += &format!("{} refused: {}\n", several(*number, "message"), output::word(reason));
@@ -216,4 +250,21 @@ impl Sum<'_> {
         }
         text
     }
+}
+
+/// A campaign's sum in lines.
+fn told(id: &str, campaign: &replay::Campaign) -> String {
+    use output::{count, several, word};
+    let mut text = format!(
+        "\ncampaign {id}: target group {}, {} held out, {}; did what it is for: {} and, of those held out, {}\n",
+        count(campaign.target),
+        count(campaign.held_out),
+        several(campaign.messages, "message"),
+        count(campaign.achieved),
+        count(campaign.held_out_achieved)
+    );
+    for (reason, number) in &campaign.missed {
+        text += &format!("  not for {}: {}\n", several(*number, "user"), word(reason));
+    }
+    text
 }

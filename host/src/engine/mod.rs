@@ -32,10 +32,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub use audience::{Membership, Reached};
 use event::{Event, Instant};
 pub use ids::TrackingKey;
 use policy::{Content, Importance};
-pub use audience::{Membership, Reached};
 pub use push::MOST_STEPS;
 pub use state::{Attempt, Cause, Held, Hold, Message, State, Visit};
 pub use strategy::{Channel, Contents, Part, Strategy, StrategyError};

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::audience::{Membership, Reached};
 use super::consent::Consents;
+use super::counter::Count;
 use super::event::{Fields, Grade, Instant, Millis, Value};
 use super::guard::Push;
-use super::audience::{Membership, Reached};
-use super::counter::Count;
 use super::policy::{Basis, Content, History, Importance, Itinerary, Place, Rule, Watch};
 use super::strategy::Strategy;
 

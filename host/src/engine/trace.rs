@@ -364,9 +364,6 @@ impl End {
     /// Whether attempts that have not left yet are to stay.
     #[must_use]
     pub fn calls_off(self) -> bool {
-        matches!(
-            self,
-            End::Received | End::Converted | End::Left | End::OptedOut | End::Expired
-        )
+        matches!(self, End::Received | End::Converted | End::Left | End::OptedOut | End::Expired)
     }
 }

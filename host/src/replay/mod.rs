@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 pub(crate) use portrait::Portrait;
-pub use report::{Channel, Counting, Node, Report};
+pub use report::{Campaign, Channel, Counting, Node, Report};
 pub use users::{Events, Progress, ReadFailure, Users, read};
 
 use crate::engine::event::Instant;

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::engine::audience::out_to;
 use crate::engine::event::{Event, Instant};
+use crate::engine::policy::Launch;
 use crate::ingest::{BadRow, Log, LogError, Options, ReadError};
 
 /// All users of a log in order of name, each with their events.
@@ -22,6 +24,13 @@ impl Users {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Has a campaign go out to all of them at a moment.
+    pub fn reach(&mut self, launch: &Arc<Launch>, at: Instant) {
+        for (user, events) in &mut self.0 {
+            events.push(out_to(launch, user, at));
+        }
     }
 
     /// Cuts them into chunks of so many, in order.

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use super::words::{
-    CampaignInfo, CampaignPreview, GroupInfo, MemberInfo, NewCampaign, Page,
-};
+use super::words::{CampaignInfo, CampaignPreview, GroupInfo, MemberInfo, NewCampaign, Page};
 use super::{Error, Service, TenantName};
 
 impl Service {

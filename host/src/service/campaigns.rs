@@ -121,10 +121,9 @@ impl Core {
             }
             ComposeError::Failure(Failure::Host(reason)) => Error::Unavailable(reason),
         })?;
-        live.engine
-            .strategy()
-            .check(&launch)
-            .map_err(|error| refused(vec![Issue { path: String::new(), message: error.to_string() }]))?;
+        live.engine.strategy().check(&launch).map_err(|error| {
+            refused(vec![Issue { path: String::new(), message: error.to_string() }])
+        })?;
         Ok(launch)
     }
 
@@ -189,10 +188,8 @@ impl Core {
         loop {
             let place = after.as_ref().map(|(seq, user)| (*seq, &**user));
             let group = &launch.campaign.event_type;
-            let page = self
-                .store
-                .members(tenant, &launch.policy, group, place, PAGE)
-                .map_err(stored)?;
+            let page =
+                self.store.members(tenant, &launch.policy, group, place, PAGE).map_err(stored)?;
             let keys: Vec<UserKey> =
                 page.iter().map(|(_, user)| UserKey { tenant, user: user.clone() }).collect();
             let states = self.store.load(&keys).map_err(stored)?;
@@ -230,9 +227,9 @@ impl Core {
             if campaign.status == Draft {
                 let group = &campaign.launch.campaign.event_type;
                 let groups = core.store.groups(account.record.number).map_err(stored)?;
-                let found = groups.iter().find(|g| {
-                    *g.policy == *campaign.launch.policy && *g.name == **group
-                });
+                let found = groups
+                    .iter()
+                    .find(|g| *g.policy == *campaign.launch.policy && *g.name == **group);
                 campaign.initial = found.map_or(0, |group| group.members);
                 campaign.launched = Some(core.clock.now().0);
                 campaign.launched_seq = core.latest_seq().0;
@@ -296,8 +293,7 @@ impl Core {
     ) -> Result<CampaignInfo, Error> {
         let _changing = lock(&self.changing);
         let account = self.account(tenant)?;
-        let mut campaign =
-            account.campaigns.get(&number).cloned().ok_or_else(|| none(number))?;
+        let mut campaign = account.campaigns.get(&number).cloned().ok_or_else(|| none(number))?;
         change(self, &account, &mut campaign)?;
         self.change(&[put(CAMPAIGN, account.record.number, number, &campaign)?])?;
         // Whom it was on its way to is not reached by what it was.
@@ -372,7 +368,8 @@ impl Core {
         let found = self.store.members(number, policy, group, after, most).map_err(stored)?;
         let last = found.last().filter(|_| found.len() == most);
         let next = last.map(|(seq, user)| format!("{}:{}", seq.0, URL_SAFE_NO_PAD.encode(&**user)));
-        let info = |(seq, user): (Seq, Arc<str>)| MemberInfo { user: user.to_string(), chunk: seq.0 };
+        let info =
+            |(seq, user): (Seq, Arc<str>)| MemberInfo { user: user.to_string(), chunk: seq.0 };
         Ok(Page { items: found.into_iter().map(info).collect(), next })
     }
 
@@ -399,8 +396,7 @@ impl Core {
         for (at, campaign) in campaigns.iter().enumerate() {
             let new = NewCampaign::standing(at, campaign);
             let name = new.name.clone();
-            let known =
-                account.campaigns.values().find(|own| own.standing && own.new.name == name);
+            let known = account.campaigns.values().find(|own| own.standing && own.new.name == name);
             let launch = waiting(&name, campaign);
             let record = match known {
                 // It goes on for whoever joins from now on, if it was not at work.
@@ -437,9 +433,7 @@ impl Core {
             named.push(name);
         }
         let gone = |own: &&CampaignRecord| {
-            own.standing
-                && own.status == CampaignStatus::Running
-                && !named.contains(&own.new.name)
+            own.standing && own.status == CampaignStatus::Running && !named.contains(&own.new.name)
         };
         for own in account.campaigns.values().filter(gone) {
             let ended = CampaignRecord {
@@ -532,7 +526,7 @@ fn waiting(name: &str, campaign: &strategy::Campaign) -> Launch {
 
 impl NewCampaign {
     /// What the policy is asked.
-    pub(super) fn campaign(&self) -> strategy::Campaign {
+    pub(crate) fn campaign(&self) -> strategy::Campaign {
         strategy::Campaign {
             policy: self.policy.clone(),
             parameters: match &self.parameters {

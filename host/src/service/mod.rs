@@ -72,8 +72,8 @@ use std::time::Duration;
 
 use self::core::{Core, Parts};
 pub use self::error::Error;
-pub use self::lines::is_nobodys;
 pub use self::lift::Lift;
+pub use self::lines::is_nobodys;
 pub use self::person::WantedAttempts;
 pub use self::reach::{Followed, Report};
 pub use self::run::Running;

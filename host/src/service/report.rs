@@ -31,17 +31,16 @@ impl Core {
             counts.get(what).map_or(0, |count| u64::try_from(*count).unwrap_or(0))
         };
         let cost = |counts: &Counts| counts.get("cost").copied().unwrap_or_default();
-        let channels = by_thing(&read("channel/")?, "channel/").into_iter().map(|(channel, c)| {
-            ChannelCost {
+        let channels =
+            by_thing(&read("channel/")?, "channel/").into_iter().map(|(channel, c)| ChannelCost {
                 channel,
                 sends: of(&c, "sends"),
                 cost: units(cost(&c)),
                 converted: of(&c, "converted"),
                 cost_per_conversion: each(cost(&c), of(&c, "converted")),
-            }
-        });
-        let messages = by_thing(&read("message/")?, "message/").into_iter().map(|(key, c)| {
-            MessageCost {
+            });
+        let messages =
+            by_thing(&read("message/")?, "message/").into_iter().map(|(key, c)| MessageCost {
                 key,
                 messages: of(&c, "messages"),
                 sends: of(&c, "sends"),
@@ -49,8 +48,7 @@ impl Core {
                 received: of(&c, "received"),
                 converted: of(&c, "converted"),
                 cost_per_conversion: each(cost(&c), of(&c, "converted")),
-            }
-        });
+            });
         Ok(CostReport { channels: channels.collect(), messages: messages.collect() })
     }
 }

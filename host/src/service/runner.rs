@@ -71,7 +71,8 @@ impl Core {
         });
         let mut runs = lock(&self.runs);
         let runs_on = |key: &(TenantId, u64)| {
-            let mut all = running.iter().flat_map(|(t, cs)| cs.iter().map(|c| (t.number, c.number)));
+            let mut all =
+                running.iter().flat_map(|(t, cs)| cs.iter().map(|c| (t.number, c.number)));
             all.any(|known| known == *key)
         };
         runs.0.retain(|key, _| runs_on(key));
@@ -98,7 +99,8 @@ impl Core {
         let key = (tenant.number, campaign.number);
         let current = |run: &Run| run.round == round && run.release == live.number;
         if !runs.0.get(&key).is_some_and(current) {
-            let paced = runs.0.get(&key).map_or(self.clock.now().0.saturating_mul(1_000), |r| r.paced);
+            let paced =
+                runs.0.get(&key).map_or(self.clock.now().0.saturating_mul(1_000), |r| r.paced);
             let Some(launch) = self.composed(&name, tenant, campaign, &live)? else {
                 return Ok(false);
             };

@@ -6,8 +6,8 @@ mod campaigns;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub use self::campaigns::*;
 pub(super) use self::campaigns::each;
+pub use self::campaigns::*;
 
 /// A tenant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]

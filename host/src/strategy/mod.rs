@@ -15,9 +15,9 @@ pub use document::{Channel, Document, PolicyEntry, Texts};
 pub use guard::{Cap, Gathering, Guard, Night, Topic};
 
 use crate::cargo;
-use crate::engine::{self, Contents, Part, Strategy, StrategyError, TrackingKey};
 use crate::engine::policy::{Launch, Policy as _};
-use crate::sandbox::{AdmitError, Configured, Digest, Manifest, Sandbox};
+use crate::engine::{self, Contents, Part, Strategy, StrategyError, TrackingKey};
+use crate::sandbox::{AdmitError, Configured, Digest, Issue, Manifest, Sandbox};
 use crate::standard;
 
 /// Why a strategy file is not a strategy.
@@ -110,6 +110,30 @@ pub struct Loaded {
     pub policies: Vec<Named>,
     /// Locales of texts and what else is worth saying.
     pub document: Document,
+    /// The policies, in the document's order.
+    admitted: Vec<Arc<Configured>>,
+}
+
+impl Loaded {
+    /// Has the strategy's segment criteria compose a campaign that goes out once.
+    ///
+    /// # Errors
+    ///
+    /// If no policy of the strategy composes it, or what is wrong with it.
+    pub fn compose(&self, campaign: &Campaign) -> Result<Launch, ComposeError> {
+        let called = self.document.policy.iter().position(|p| p.label() == campaign.policy);
+        let policy = called.and_then(|at| self.admitted.get(at));
+        let wrong = |error: StrategyError, path: &str| {
+            let (path, message) = (path.to_owned(), error.to_string());
+            ComposeError::Invalid(vec![Issue { path, message }])
+        };
+        let policy = policy.filter(|policy| policy.kinds().audience).ok_or_else(|| {
+            wrong(StrategyError::CampaignPolicy(campaign.policy.as_str().into()), "/policy")
+        })?;
+        let launch = campaign.compose(None, policy, false)?;
+        self.strategy.check(&launch).map_err(|error| wrong(error, ""))?;
+        Ok(launch)
+    }
 }
 
 impl std::fmt::Debug for Loaded {
@@ -153,7 +177,7 @@ pub fn parse(path: &Path, text: &str, sandbox: &Sandbox) -> Result<Loaded, LoadE
         .map_err(|message| LoadError::Document { path: path.to_owned(), message })?;
     let wrong = |error| LoadError::Strategy { path: path.to_owned(), error };
     let campaigns = compose(path, &document, &admitted)?;
-    let (parts, policies) = parts(&document.policy, admitted);
+    let (parts, policies) = parts(&document.policy, admitted.clone());
     let strategy = Strategy::new(
         &tenant,
         key,
@@ -164,7 +188,7 @@ pub fn parse(path: &Path, text: &str, sandbox: &Sandbox) -> Result<Loaded, LoadE
     .and_then(|strategy| strategy.guarded(rails))
     .and_then(|strategy| strategy.campaigning(campaigns))
     .map_err(wrong)?;
-    Ok(Loaded { strategy, name, policies, document })
+    Ok(Loaded { strategy, name, policies, document, admitted })
 }
 
 /// A policy's label, digest and manifest.

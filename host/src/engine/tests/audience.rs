@@ -13,7 +13,13 @@ const DAY: u64 = 86_400_000;
 fn lapsed() -> Native {
     Native::audience(&["active", "lapsed"], |row| {
         let (logins, new) = (row.integer(1).unwrap(), row.integer(2).unwrap());
-        if logins > 0 { vec![0] } else if new == 0 { vec![1] } else { vec![] }
+        if logins > 0 {
+            vec![0]
+        } else if new == 0 {
+            vec![1]
+        } else {
+            vec![]
+        }
     })
     .counts("logins", "login", DAY)
     .counts("new", "$known", DAY)
@@ -105,8 +111,14 @@ fn e2_who_was_not_there_for_a_whole_period_is_lapsed_at_its_end() {
     ann.until(D);
     assert_eq!(ann.told(), [format!("{D} joined lapsed")]);
     ann.does(named(2 * D, "login", []));
-    assert_eq!(ann.told(), [format!("{} joined active", 2 * D), format!("{} quit lapsed", 2 * D)]
-        .iter().rev().cloned().collect::<Vec<_>>());
+    assert_eq!(
+        ann.told(),
+        [format!("{} joined active", 2 * D), format!("{} quit lapsed", 2 * D)]
+            .iter()
+            .rev()
+            .cloned()
+            .collect::<Vec<_>>()
+    );
     ann.until(3 * D);
     assert_eq!(ann.told(), [format!("{} quit active", 3 * D), format!("{} joined lapsed", 3 * D)]);
 }
@@ -183,21 +195,14 @@ fn b7_a_campaign_reaches_nobody_twice() {
 
 #[test]
 fn who_is_held_out_gets_nothing_and_is_followed_all_the_same() {
-    let spring = Launch {
-        hold_out: 999,
-        goal: Some("order".into()),
-        ..launch("loan", "0")
-    };
+    let spring = Launch { hold_out: 999, goal: Some("order".into()), ..launch("loan", "0") };
     let mut held_out = 0;
     for user in 0..50 {
         let engine = world_of(types()).engine();
         let who: Arc<str> = format!("user-{user}").into();
         let at = |event: Event| Event { user: who.clone(), ..event };
-        let inputs = vec![
-            at(record(0, "loan", 1)),
-            at(reach(1, &spring)),
-            at(named(5, "order", [])),
-        ];
+        let inputs =
+            vec![at(record(0, "loan", 1)), at(reach(1, &spring)), at(named(5, "order", []))];
         let turn = Turn { user: who.clone(), state: State::default(), inputs, history: false };
         let advance = engine.step(vec![turn], Instant(5)).unwrap().pop().unwrap();
         let told = of(&told(&advance), &["targeted", "sent", "achieved"]);
@@ -220,15 +225,15 @@ fn the_share_that_is_held_out_is_the_one_that_was_set() {
     assert!((900..1_100).contains(&tenth), "{tenth} of 10,000");
     let again = crate::engine::ids::lot(&key, "c1", "user-7");
     assert_eq!(again, lots[7], "the same in every run");
-    let other = (0..10_000).filter(|n| {
-        crate::engine::ids::lot(&key, "c2", &format!("user-{n}")) == lots[*n as usize]
-    });
+    let other = (0..10_000)
+        .filter(|n| crate::engine::ids::lot(&key, "c2", &format!("user-{n}")) == lots[*n as usize]);
     assert!(other.count() < 100, "another campaign holds others out");
 }
 
 #[test]
 fn what_is_done_too_late_does_not_count() {
-    let spring = Launch { goal: Some("type=order".into()), within: Millis(10), ..launch("loan", "0") };
+    let spring =
+        Launch { goal: Some("type=order".into()), within: Millis(10), ..launch("loan", "0") };
     let mut ann = world_of(types()).live();
     ann.does(record(0, "loan", 1)).does(reach(1, &spring));
     assert_eq!(ann.told_of(&["sent"]).len(), 1);
@@ -249,7 +254,10 @@ fn history_sorts_and_messages_nobody() {
     let turn = Turn { user: "ann".into(), state: State::default(), inputs, history: true };
     let advance = engine.step(vec![turn], Instant(5 * D)).unwrap().pop().unwrap();
     let told = told(&advance);
-    assert_eq!(of(&told, &["joined"]), ["0 joined active".to_owned(), format!("{D} joined lapsed")]);
+    assert_eq!(
+        of(&told, &["joined"]),
+        ["0 joined active".to_owned(), format!("{D} joined lapsed")]
+    );
     assert!(of(&told, &["targeted", "sent"]).is_empty());
 }
 
@@ -358,9 +366,11 @@ fn c1_messages_have_the_route_policy_that_is_for_them() {
     assert_eq!(routed("summer"), ["1 sent mail 0 Summer!", "12 judged 0 NotReceived"]);
     let two = world_of(types()).with("one", sms).with("two", mail).made().err();
     assert_eq!(two, Some(StrategyError::TwoRoutes("one".into(), "two".into())));
-    let both = world_of(types())
-        .with_routes("one", mail_of(), &["a"])
-        .with_routes("two", mail_of(), &["b", "a"]);
+    let both = world_of(types()).with_routes("one", mail_of(), &["a"]).with_routes(
+        "two",
+        mail_of(),
+        &["b", "a"],
+    );
     let twice = StrategyError::RoutedTwice("one".into(), "two".into(), "a".into());
     assert_eq!(both.made().err(), Some(twice));
     let none = world(Native::journey([])).with_routes("audience", types(), &["a"]).made().err();

@@ -1,9 +1,9 @@
 //! Messages: drafted, written and sent, or not, and why.
 
 use super::*;
-use crate::engine::{Cause, Decision};
 use crate::engine::event::{Instant, Shows, Value};
 use crate::engine::policy::{Content, Draft, Importance, Origin, Question, Shape};
+use crate::engine::{Cause, Decision};
 
 fn journey() -> Native {
     Native::journey([rule("A", 100), quiet("B")])

@@ -60,7 +60,11 @@ impl Configured {
     }
 
     /// Who meets the standard, checked.
-    pub(super) fn ask_qualify(&self, standard: &str, members: &Batch) -> Result<Vec<bool>, Failure> {
+    pub(super) fn ask_qualify(
+        &self,
+        standard: &str,
+        members: &Batch,
+    ) -> Result<Vec<bool>, Failure> {
         let mut live = self.live()?;
         let guest = guest!(self, live, audience);
         let columns = columns(members);

@@ -8,7 +8,7 @@ use super::said::{measure, moment, span};
 use super::{Again, Retelling};
 use crate::engine::batch::{Batch, Source};
 use crate::engine::policy::{Failure, Place, Question, Rule};
-use crate::engine::{Part, State, Visit};
+use crate::engine::{Cause, Part, State, Visit};
 
 impl Retelling<'_> {
     /// For each node policy of the release at work, why it has nothing to say now.

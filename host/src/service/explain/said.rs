@@ -68,8 +68,12 @@ pub(super) fn says(decision: &Decision) -> String {
             word(importance),
             pending.as_ref().map_or(String::new(), |to| format!(", to lead on to {to}"))
         ),
-        Decision::Joined { policy, group } => format!("belongs to {policy}'s group {group} from now on"),
-        Decision::Quit { policy, group } => format!("belongs to {policy}'s group {group} no longer"),
+        Decision::Joined { policy, group } => {
+            format!("belongs to {policy}'s group {group} from now on")
+        }
+        Decision::Quit { policy, group } => {
+            format!("belongs to {policy}'s group {group} no longer")
+        }
         Decision::Targeted { campaign, group, held_out, .. } => format!(
             "the campaign {campaign} reaches a member of {group} who meets its push standard{}",
             if *held_out { ", and is held out to be compared with" } else { "" }
