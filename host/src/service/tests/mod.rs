@@ -5,6 +5,7 @@
 mod policies;
 mod stand;
 
+mod campaigns;
 mod delivery;
 mod duplicates;
 mod explain;
