@@ -13,7 +13,7 @@ use serde_json::Value as Json;
 use crate::bindings::base::exports::nudge::policy::policy as wire;
 use crate::bindings::base::nudge::policy::types::{Batch, Column, TextColumn, Values as Cells};
 use crate::bindings::personalise::exports::nudge::policy::personalise as wire_personalise;
-use crate::testing::Values;
+use crate::testing::{LATEST, Values};
 use crate::{
     Audience, Grade, Importance, Journey, Moment, Overdue, Personalise, PlanRequest, Policy,
     Questions, Reading, Route, Template, Value, glue,
@@ -240,6 +240,8 @@ impl Ask {
             ("profile", &self.profile),
             ("visit", &self.visit),
             ("counter", &self.counter),
+            // The document has one value for both: a count, or a moment in milliseconds.
+            (LATEST, &self.counter),
             ("channel", &self.channel),
         ];
         let mut values = Values::new().at(Moment(self.at));

@@ -180,7 +180,8 @@ pub fn compose<P: Audience>(
 }
 
 pub fn qualify<P: Audience>(policy: &P, standard: &str, members: &Batch) -> Vec<u32> {
-    rows(members).filter(|member| policy.qualify(standard, *member)).map(|m| m.index()).collect()
+    let qualifies = policy.qualifier(standard);
+    rows(members).filter(|member| qualifies(*member)).map(|m| m.index()).collect()
 }
 
 pub fn render<P: Personalise>(

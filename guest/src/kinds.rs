@@ -73,6 +73,12 @@ pub trait Audience: Policy {
 
     /// Whether the member meets the campaign's push standard.
     fn qualify(&self, standard: &str, member: Row<'_>) -> bool;
+
+    /// The standard, ready to be asked of many members. A policy whose standards take reading reads them
+    /// here, once for a batch; [`qualify`](Audience::qualify) is then no more than this with one member.
+    fn qualifier<'a>(&'a self, standard: &'a str) -> Box<dyn Fn(Row<'_>) -> bool + 'a> {
+        Box::new(move |member| self.qualify(standard, member))
+    }
 }
 
 /// What a message says, on one channel and in one locale.

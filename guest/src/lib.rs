@@ -54,7 +54,9 @@
 pub mod bench;
 #[doc(hidden)]
 pub mod bindings;
+mod campaign;
 mod embed;
+mod features;
 #[doc(hidden)]
 pub mod glue;
 pub mod guide;
@@ -63,14 +65,17 @@ mod needs;
 mod row;
 mod settings;
 pub mod testing;
+mod words;
 
+pub use campaign::{Parameters, is_of_content};
 pub use embed::{Unknown, embed, encoded, tidy};
+pub use features::{FeatureSettings, Features, Format, Origin, feature_issues, unnameable};
 pub use kinds::{
     Audience, Basis, Campaign, Content, Data, Draft, Grade, Importance, Itinerary, Journey,
     Overdue, Personalise, Place, PlanRequest, Policy, Reading, RenderRequest, Route, Rule, Step,
     Template, Value, Verdict, Watch,
 };
-pub use needs::{Need, Needs, Questions};
+pub use needs::{EVER, Need, Needs, Questions, uncountable};
 pub use row::{Field, Row, Shape, Text};
 pub use settings::{Issues, Span, given, parse, pointer};
 

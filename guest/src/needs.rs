@@ -6,6 +6,13 @@ use crate::{Issues, Millis, Moment};
 
 pub use wire::Questions;
 
+/// Of a policy with more, the host would say that the policy is wrong, and not its settings.
+const MOST_NEEDS: usize = 192;
+const MOST_COUNTERS: usize = 128;
+
+/// The window of a counter that forgets nothing.
+pub const EVER: Millis = Millis::MAX;
+
 /// What a policy wants to see. Handed to [`Policy::configure`](crate::Policy::configure), which asks
 /// for fields and keeps the handles it gets.
 #[derive(Debug, Default)]
@@ -32,7 +39,14 @@ impl Needs {
         self.need(wire::Origin::Visit, fact.to_owned())
     }
 
-    /// How many events named `event` the user had within the last `window`.
+    /// The user's events of one sort within the last `window`. As a whole number: how many; as a
+    /// [moment](Need::moment): when the latest of them was, absent if there is none.
+    ///
+    /// Which events they are, `event` says: `NAME`, the events of that name; `FIELD=VALUE`, those whose
+    /// field has that value, as text (the first `=` is the one that counts, and the field `name` is the
+    /// event's name); `*`, every event; or `$known`, the one moment at which the host first knew of the
+    /// user, or first kept this counter, if that was later: where it has fallen to 0, the user has been
+    /// watched for the whole window. See [`uncountable`] for texts from settings.
     pub fn counter(&mut self, event: &str, window: Millis) -> Need<'_> {
         let name = format!("{event}/{window}");
         if !self.counters.iter().any(|c| c.name == name) {
@@ -55,14 +69,29 @@ impl Needs {
                 issues.at("", format!("{has} {what} are needed for this, and {most} can be had"));
             }
         };
-        at_most(64, self.needs.len(), "different fields");
-        at_most(16, self.counters.len(), "counters");
+        at_most(MOST_NEEDS, self.needs.len(), "different fields");
+        at_most(MOST_COUNTERS, self.counters.len(), "counters");
         issues.or(())
     }
 
     fn need(&mut self, origin: wire::Origin, name: String) -> Need<'_> {
         Need { needs: self, origin, name, asked: Questions::all() }
     }
+}
+
+/// Why a counter cannot count that, if it cannot; see [`Needs::counter`].
+#[must_use]
+pub fn uncountable(event: &str) -> Option<String> {
+    let why = match event.split_once('=') {
+        _ if event.is_empty() => "name the events that are counted",
+        Some(("", _)) => "name a field before the \"=\"",
+        Some((_, "")) => "name a value after the \"=\"",
+        _ if event.starts_with('$') && event != "$known" => {
+            "is nothing that the host counts: after a \"$\" there is only \"$known\""
+        }
+        _ => return None,
+    };
+    Some(if event.is_empty() { why.to_owned() } else { format!("{event:?}: {why}") })
 }
 
 /// A field about to be asked for; the shape ends the sentence and gives the handle.
@@ -165,18 +194,37 @@ mod tests {
     }
 
     #[test]
+    fn a_counter_can_be_asked_for_its_count_and_its_latest_moment() {
+        let mut needs = Needs::default();
+        let count = needs.counter("type=loan", EVER).integer();
+        let latest = needs.counter("type=loan", EVER).moment();
+        assert_eq!((count.index(), latest.index(), needs.counters.len()), (0, 1, 1));
+        assert_eq!(needs.counters[0].name, "type=loan/18446744073709551615");
+    }
+
+    #[test]
+    fn what_cannot_be_counted_is_told() {
+        for event in ["login", "type=loan", "url=a=b", "*", "$known", "a b", "*x", "price=$5"] {
+            assert_eq!(uncountable(event), None, "{event}");
+        }
+        for event in ["", "=", "=loan", "type=", "$", "$seen", "$Known"] {
+            assert!(uncountable(event).is_some(), "{event}");
+        }
+    }
+
+    #[test]
     fn more_than_the_host_takes_is_a_mistake_of_the_settings() {
         let mut needs = Needs::default();
-        for field in 0..64 {
+        for field in 0..192 {
             needs.event(&field.to_string()).text();
         }
         assert!(needs.fit().is_ok());
-        for window in 0..17 {
+        for window in 0..129 {
             needs.counter("login", window).integer();
         }
         let issues = needs.fit().unwrap_err().to_string();
         assert!(
-            issues.contains("81 different fields") && issues.contains("17 counters"),
+            issues.contains("321 different fields") && issues.contains("129 counters"),
             "{issues}"
         );
     }

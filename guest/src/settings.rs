@@ -73,16 +73,6 @@ pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Issues> {
             Err(error) => Issue { path: String::new(), message: error.to_string() },
         },
         Err(error) => {
-            let parts: Vec<String> = error
-                .path()
-                .iter()
-                .filter_map(|segment| match segment {
-                    Segment::Seq { index } => Some(index.to_string()),
-                    Segment::Map { key } => Some(key.clone()),
-                    Segment::Enum { variant } => Some(variant.clone()),
-                    Segment::Unknown => None,
-                })
-                .collect();
             let inner = error.inner();
             let mut message = inner.to_string();
             let sound = serde_json::from_str::<IgnoredAny>(text).is_ok();
@@ -92,12 +82,39 @@ pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Issues> {
             }
             // All that serde_json says of a number, say, where one of an enum's words belongs.
             if sound && message == "expected value" {
-                message = "expected a text, one of a few words".to_owned();
+                message = WORDS.to_owned();
             }
-            Issue { path: pointer(parts.iter().map(String::as_str)), message }
+            Issue { path: place(error.path()), message }
         }
     };
     Err(Issues(vec![issue]))
+}
+
+const WORDS: &str = "expected a text, one of a few words";
+
+/// Reads a part of a document as a `T`; the mistake, if there is one, with its path below that part.
+pub(crate) fn from_json<T: DeserializeOwned>(
+    json: serde_json::Value,
+) -> Result<T, (String, String)> {
+    serde_path_to_error::deserialize(json).map_err(|error| {
+        let mut message = error.inner().to_string();
+        if message.ends_with("expected string or map") {
+            message = WORDS.to_owned();
+        }
+        (place(error.path()), message)
+    })
+}
+
+/// A JSON pointer to where a mistake was found.
+fn place(path: &serde_path_to_error::Path) -> String {
+    let part = |segment: &Segment| match segment {
+        Segment::Seq { index } => Some(index.to_string()),
+        Segment::Map { key } => Some(key.clone()),
+        Segment::Enum { variant } => Some(variant.clone()),
+        Segment::Unknown => None,
+    };
+    let parts: Vec<String> = path.iter().filter_map(part).collect();
+    pointer(parts.iter().map(String::as_str))
 }
 
 /// For a setting that may be left out, but where it stands is no `null`, just as its schema says:

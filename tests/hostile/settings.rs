@@ -69,15 +69,15 @@ fn a_version_a_title_and_a_schema_that_are_none() {
 
 #[test]
 fn too_many_needs() {
-    let more = words(at::SETUP, &[0, at::NEED, 65]);
-    let reason = "65 needs and 0 counters, and at most 64 and 16 are allowed";
+    let more = words(at::SETUP, &[0, 0x2000, 193]);
+    let reason = "193 needs and 0 counters, and at most 192 and 128 are allowed";
     assert_eq!(configured(&more), answer("configure", reason));
 }
 
 #[test]
 fn too_many_counters() {
-    let more = words(at::SETUP, &[0, at::NEED, 1, 0x2000, 17]);
-    let reason = "1 needs and 17 counters, and at most 64 and 16 are allowed";
+    let more = words(at::SETUP, &[0, at::NEED, 1, 0x2000, 129]);
+    let reason = "1 needs and 129 counters, and at most 192 and 128 are allowed";
     assert_eq!(configured(&more), answer("configure", reason));
 }
 

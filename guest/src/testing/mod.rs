@@ -31,6 +31,7 @@
 
 mod values;
 
+pub(crate) use values::LATEST;
 pub use values::Values;
 
 use crate::bindings::base::exports::nudge::policy::policy as wire;
@@ -101,9 +102,18 @@ impl<P: Audience> Tester<P> {
         groups
     }
 
-    /// Asks [`Audience::qualify`].
+    /// Asks [`Audience::compose`].
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with the parameters.
+    pub fn compose(&self, parameters: &str) -> Result<crate::Campaign, Issues> {
+        self.policy.compose(parameters)
+    }
+
+    /// Asks [`Audience::qualify`], the way that the host does: by [`Audience::qualifier`].
     pub fn qualify(&self, standard: &str, member: &Values) -> bool {
-        let qualify = |policy: &P, row: Row<'_>| policy.qualify(standard, row);
+        let qualify = |policy: &P, row: Row<'_>| policy.qualifier(standard)(row);
         self.ask(wire::Questions::QUALIFY, member, qualify).unwrap_or_default()
     }
 }

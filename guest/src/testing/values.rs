@@ -6,6 +6,9 @@ use crate::bindings::base::exports::nudge::policy::policy as wire;
 use crate::bindings::base::nudge::policy::types;
 use crate::{Moment, Value};
 
+/// A counter's moment, apart from its count.
+pub(crate) const LATEST: &str = "counter-latest";
+
 /// One row's values, by origin and name, and the moment it is about.
 #[derive(Clone, Debug, Default)]
 pub struct Values {
@@ -51,6 +54,12 @@ impl Values {
         self.with("counter", name, value)
     }
 
+    /// The moment of the latest event that a counter counted, for a need that asks for it.
+    #[must_use]
+    pub fn counted_at(self, name: &str, at: Moment) -> Values {
+        self.with(LATEST, name, at.0)
+    }
+
     /// A fact about a channel, as `sms/sent`; a moment is an integer here.
     #[must_use]
     pub fn channel(self, name: &str, value: impl Into<Value>) -> Values {
@@ -83,12 +92,13 @@ impl Values {
             wire::Origin::Event => "event",
             wire::Origin::Profile => "profile",
             wire::Origin::Visit => "visit",
+            wire::Origin::Counter if need.shape == wire::Shape::Instant => LATEST,
             wire::Origin::Counter => "counter",
             wire::Origin::Channel => "channel",
         };
         // What the host counts is 0 where nothing was counted.
         let counted = match need.origin {
-            wire::Origin::Counter => true,
+            wire::Origin::Counter => need.shape != wire::Shape::Instant,
             wire::Origin::Channel => !need.name.ends_with("/last-feedback"),
             wire::Origin::Event | wire::Origin::Profile | wire::Origin::Visit => false,
         };
@@ -221,6 +231,7 @@ mod tests {
         let none = needs.counter("logout", 1_000).integer();
         let never = needs.channel("app", "sent").integer();
         let last = needs.channel("app", "last-feedback").moment();
+        let latest = needs.counter("login", 1_000).moment();
         let values = Values::new()
             .at(Moment(-5))
             .event("x", 1)
@@ -236,5 +247,10 @@ mod tests {
         assert_eq!(integers, [Some(1), Some(2), Some(4), Some(5), None]);
         let counted = [none, never].map(|field| row.get(field));
         assert_eq!((counted, row.get(last)), ([Some(0); 2], None), "nothing counted is 0");
+        assert_eq!(row.get(latest), None, "a count is no moment");
+        let batch =
+            values.counted_at("login/1000", Moment(7)).batch(&needs.needs, Questions::STALLED);
+        let row = rows(&batch).next().unwrap();
+        assert_eq!((row.get(latest), row.get(counter)), (Some(Moment(7)), Some(4)));
     }
 }

@@ -14,8 +14,8 @@ use crate::engine::policy::{
     Question, Questions, Rule, Setup, Shape, Step, Watch,
 };
 
-const MOST_NEEDS: usize = 64;
-const MOST_COUNTERS: usize = 16;
+const MOST_NEEDS: usize = 192;
+const MOST_COUNTERS: usize = 128;
 const MOST_CHANNELS: usize = 16;
 
 /// As much of a policy's own words as an error repeats: errors are kept, for each row.

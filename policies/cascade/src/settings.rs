@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use nudge_guest::given;
 use nudge_guest::prelude::*;
+use nudge_guest::{given, uncountable};
 use serde::Deserialize;
 
 /// The strategy for messages that have none of their own.
@@ -38,11 +38,18 @@ pub struct Strategy {
     #[serde(default, deserialize_with = "given")]
     pub pushes: Option<u32>,
     /// The grade of evidence from which on the message counts as received.
-    #[serde(default)]
-    pub received: Received,
+    #[serde(default = "opened")]
+    pub received: Grade,
     /// The target users; everybody, if none are given.
     #[serde(default, deserialize_with = "given")]
     pub target: Option<Target>,
+    /// How the user's historical behaviour is consulted where return data is missing; not, if not given.
+    #[serde(default, deserialize_with = "given")]
+    pub history: Option<History>,
+}
+
+fn opened() -> Grade {
+    Grade::Opened
 }
 
 fn a_day() -> Span {
@@ -59,33 +66,27 @@ pub struct Target {
     pub any_of: Vec<String>,
 }
 
-/// A grade of evidence, weakest first.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[allow(missing_docs)]
-pub enum Received {
-    Accepted,
-    Delivered,
-    MachineOpened,
-    #[default]
-    Opened,
-    Seen,
-    Confirmed,
-    Converted,
+/// What the user did since the message was sent, for when no return data came.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct History {
+    /// Events that fulfil the message's purpose by another route, as counters name them.
+    #[serde(default)]
+    pub fulfilled: Vec<String>,
+    /// What becomes of the push where the user did nothing at all.
+    #[serde(default)]
+    pub away: Away,
 }
 
-impl From<Received> for Grade {
-    fn from(received: Received) -> Grade {
-        match received {
-            Received::Accepted => Grade::Accepted,
-            Received::Delivered => Grade::Delivered,
-            Received::MachineOpened => Grade::MachineOpened,
-            Received::Opened => Grade::Opened,
-            Received::Seen => Grade::Seen,
-            Received::Confirmed => Grade::Confirmed,
-            Received::Converted => Grade::Converted,
-        }
-    }
+/// What becomes of a push whose user did nothing since, neither on a channel nor anywhere else.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Away {
+    /// The step's wait begins again: nobody was there to receive it.
+    #[default]
+    WaitLonger,
+    /// The next channel is tried, as for everybody.
+    Next,
 }
 
 impl Strategy {
@@ -132,6 +133,18 @@ impl Settings {
                     path("pushes"),
                     format!("{pushes} is not a number from 1 to {MOST_PUSHES}"),
                 );
+            }
+            let fulfilled = strategy.history.iter().flat_map(|history| &history.fulfilled);
+            for (at, event) in fulfilled.enumerate() {
+                let at = at.to_string();
+                let path = || pointer(["strategies", message, "history", "fulfilled", &at]);
+                if let Some(why) = uncountable(event) {
+                    issues.at(path(), why);
+                } else if ["*", "$known"].contains(&event.as_str()) {
+                    let message =
+                        format!("{event:?} says nothing about a purpose: name its events");
+                    issues.at(path(), message);
+                }
             }
             if let Some(target) = &strategy.target {
                 let path = |part| pointer(["strategies", message, "target", part]);

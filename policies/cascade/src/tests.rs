@@ -1,6 +1,7 @@
 //! Run natively by `cargo test`, and in the sandbox by `nudge policy test`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use nudge_guest::prelude::*;
 use nudge_guest::testing::{Tester, Values, plan_request};
 
 use crate::Cascade;
@@ -19,6 +20,27 @@ nudge_guest::tests! {
         assert_eq!(plan(settings, &["sms", "wechat"]), ["wechat", "sms"]);
         assert_eq!(plan(settings, &["sms"]), ["sms"]);
         assert!(plan(settings, &["fax"]).is_empty());
+    }
+
+    fn c6_history_decides_where_return_data_is_missing() {
+        let settings = r#"{"strategies": {"default": {
+            "channels": ["wechat", "sms"], "history": {"fulfilled": ["PAID"]}
+        }}}"#;
+        let cascade = Tester::<Cascade>::new(settings).expect("these settings are right");
+        let step = Overdue {
+            message: "key".to_owned(),
+            importance: Importance::Normal,
+            step: 0,
+            evidence: None,
+            since: 1_000,
+        };
+        let did = |event: &str| {
+            let name = format!("{event}/{}", nudge_guest::EVER);
+            let user = Values::new().counted_at(&name, Moment(1_001));
+            cascade.judge(&step, &user).expect("a verdict")
+        };
+        let all = ["PAID", "*", "nothing"].map(did);
+        assert_eq!(all, [Verdict::Received, Verdict::NotReceived, Verdict::WaitLonger]);
     }
 
     fn c7_pushes_are_counted_and_go_round() {

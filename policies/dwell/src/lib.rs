@@ -6,17 +6,13 @@
 //! stages: the current node determines the pending node, and the pending node's behaviour the policy
 //! data (message data); then features of the user's process information are embedded in the text.
 
-mod features;
 mod settings;
 #[cfg(any(test, feature = "tests"))]
 mod tests;
 
-use std::borrow::Cow;
-
+use nudge_guest::Features;
 use nudge_guest::prelude::*;
-use nudge_guest::{embed, encoded};
 
-use features::Feature;
 pub use settings::Settings;
 use settings::{Behaviour, GIVEN, Pattern};
 
@@ -30,8 +26,7 @@ pub struct Dwell {
     nodes: Vec<Node>,
     /// Which other identifiers are nodes, too.
     process: Vec<Pattern>,
-    /// In order of their names.
-    features: Vec<(String, Feature)>,
+    features: Features,
 }
 
 #[derive(Debug)]
@@ -57,11 +52,7 @@ impl Policy for Dwell {
         let interruption = needs.visit("interruption").only(Questions::STALLED).integer();
         let page_stay = needs.visit("page-stay").only(Questions::STALLED).integer();
         let nodes = settings.nodes(&mut issues);
-        let features = settings
-            .features
-            .iter()
-            .map(|(name, feature)| (name.clone(), Feature::new(feature, needs)))
-            .collect();
+        let features = Features::new(&settings.features, needs);
         let process = settings.process;
         issues.or(Dwell { node, interruption, page_stay, nodes, process, features })
     }
@@ -95,10 +86,10 @@ impl Journey for Dwell {
         let given = [node.name.as_str().into(), pending.as_str().into(), hours, days];
         let mut data: Vec<(String, Value)> =
             GIVEN.iter().map(|name| (*name).to_owned()).zip(given).collect();
-        data.extend(behaviour.data.iter().map(|(name, value)| (name.clone(), value.0.clone())));
+        data.extend(behaviour.data.iter().map(|(name, value)| (name.clone(), value.clone())));
         Some(Draft {
             message: behaviour.message.clone(),
-            importance: behaviour.importance.into(),
+            importance: behaviour.importance,
             pending: Some(pending.clone()),
             data,
         })
@@ -123,27 +114,7 @@ impl Personalise for Dwell {
     /// Stage two: features of the process information, embedded in the message data's text. Where a
     /// feature that the text names is missing there is no message.
     fn render(&self, request: RenderRequest<'_>, user: Row<'_>) -> Option<Content> {
-        let mut taken: Vec<(String, Value)> = Vec::new();
-        let mut find = |name: &str| -> Option<Cow<'_, str>> {
-            let Ok(at) = self.features.binary_search_by(|(n, _)| n.as_str().cmp(name)) else {
-                return request.data(name).map(|value| value.to_string().into());
-            };
-            let (_, feature) = self.features.get(at)?;
-            let Some(text) = feature.of(user) else {
-                return feature.default().map(Into::into);
-            };
-            if taken.iter().all(|(n, _)| n != name) {
-                taken.push((name.to_owned(), Value::Text(text.clone())));
-            }
-            Some(text.into())
-        };
-        let template = request.template();
-        let title = embed(&template.title, &mut find).ok()?;
-        let body = embed(&template.body, &mut find).ok()?;
-        let mut part_of_link = |name: &str| find(name).map(|part| encoded(&part).into());
-        let link = template.link.as_ref().map(|link| embed(link, &mut part_of_link));
-        let link = link.transpose().ok()?;
-        Some(Content { title, body, link, features: taken })
+        self.features.render(request, user)
     }
 }
 

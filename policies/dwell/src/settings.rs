@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use nudge_guest::given;
 use nudge_guest::prelude::*;
+use nudge_guest::{FeatureSettings, given, unnameable};
 use serde::Deserialize;
 
 use crate::Node;
@@ -74,51 +74,10 @@ pub struct Behaviour {
     pub message: String,
     /// How much the message matters.
     #[serde(default)]
-    pub importance: Level,
+    pub importance: Importance,
     /// Message data, for the text.
     #[serde(default)]
-    pub data: BTreeMap<String, Datum>,
-}
-
-/// One feature.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FeatureSettings {
-    /// The field that it comes from.
-    pub field: String,
-    /// Whose field that is.
-    #[serde(default)]
-    pub origin: Origin,
-    /// How it is written.
-    #[serde(default)]
-    pub format: Format,
-    /// What stands in where the user has no such field. Without it they get no message that needs it.
-    #[serde(default, deserialize_with = "given")]
-    pub default: Option<String>,
-}
-
-/// Whose field a feature comes from.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Origin {
-    /// The user's events, latest value.
-    #[default]
-    Event,
-    /// The user's profile.
-    Profile,
-}
-
-/// How a feature is written.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Format {
-    /// As it is.
-    #[default]
-    Plain,
-    /// A whole number with its thousands set apart: 20,000.
-    Grouped,
-    /// The first word only: a first name.
-    FirstWord,
+    pub data: BTreeMap<String, Value>,
 }
 
 /// The measure of dwell.
@@ -144,65 +103,6 @@ impl From<Measure> for Basis {
             Measure::Sum => Basis::Sum,
             Measure::Either => Basis::Either,
         }
-    }
-}
-
-/// How much a message matters.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Level {
-    /// It can wait.
-    Low,
-    /// As most do.
-    #[default]
-    Normal,
-    /// More than most.
-    High,
-    /// Now.
-    Urgent,
-}
-
-impl From<Level> for Importance {
-    fn from(level: Level) -> Importance {
-        match level {
-            Level::Low => Importance::Low,
-            Level::Normal => Importance::Normal,
-            Level::High => Importance::High,
-            Level::Urgent => Importance::Urgent,
-        }
-    }
-}
-
-/// A text, a number, or true or false.
-#[derive(Clone, Debug)]
-pub struct Datum(pub Value);
-
-impl<'de> Deserialize<'de> for Datum {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl serde::de::Visitor<'_> for Visitor {
-            type Value = Datum;
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a text, a number, or true or false")
-            }
-            fn visit_str<E>(self, v: &str) -> Result<Datum, E> {
-                Ok(Datum(Value::Text(v.to_owned())))
-            }
-            fn visit_bool<E>(self, v: bool) -> Result<Datum, E> {
-                Ok(Datum(Value::Flag(v)))
-            }
-            fn visit_i64<E>(self, v: i64) -> Result<Datum, E> {
-                Ok(Datum(Value::Integer(v)))
-            }
-            fn visit_u64<E: serde::de::Error>(self, v: u64) -> Result<Datum, E> {
-                let v = i64::try_from(v).map_err(|_| E::custom(format!("{v} is too large")))?;
-                Ok(Datum(Value::Integer(v)))
-            }
-            fn visit_f64<E>(self, v: f64) -> Result<Datum, E> {
-                Ok(Datum(Value::Number(v)))
-            }
-        }
-        deserializer.deserialize_any(Visitor)
     }
 }
 
@@ -345,12 +245,10 @@ impl Settings {
     }
 }
 
-/// Whether a text can name it: `{name}` is read without the blanks at its ends.
+/// Whether a text can name it.
 fn nameable<const N: usize>(name: &str, path: [&str; N], issues: &mut Issues) {
-    if name.is_empty() || name.trim() != name || name.contains(['{', '}']) {
-        let message =
-            format!("no text can name {name:?}: use no braces, and no blanks at the ends");
-        issues.at(pointer(path), message);
+    if let Some(why) = unnameable(name) {
+        issues.at(pointer(path), why);
     } else if GIVEN.contains(&name) {
         issues.at(pointer(path), format!("{name:?} is there already, from the visit"));
     }

@@ -166,6 +166,98 @@ fn c5_what_was_not_received_goes_on_to_the_next_channel() {
     assert_eq!(tester.judge(&step, &Values::new()), Some(Verdict::NotReceived));
 }
 
+/// The verdict on a step of the message first sent at the second 100.
+fn verdict(tester: &Tester<Cascade>, message: &str, user: &Values) -> Verdict {
+    let step = Overdue {
+        message: message.to_owned(),
+        importance: Importance::Normal,
+        step: 1,
+        evidence: Some(Grade::Delivered),
+        since: 100_000,
+    };
+    tester.judge(&step, user).expect("a verdict")
+}
+
+/// A user whose latest event of that sort was at this second.
+fn did(event: &str, second: i64) -> Values {
+    let name = format!("{event}/18446744073709551615");
+    Values::new().counted_at(&name, Moment(second * 1_000))
+}
+
+fn history(history: serde_json::Value) -> Tester<Cascade> {
+    configured(&with(push(), "/strategies/default/history", history))
+}
+
+#[test]
+fn c6_a_purpose_fulfilled_by_another_route_counts_as_received() {
+    let tester = configured(&push());
+    for event in ["SIGNED", "type=loan"] {
+        assert_eq!(verdict(&tester, "offer", &did(event, 101)), Verdict::Received, "{event}");
+        // What was done before the message was sent has nothing to do with it.
+        for before in [0, 99, 100] {
+            let verdict = verdict(&tester, "offer", &did(event, before));
+            assert_ne!(verdict, Verdict::Received, "{event} at {before}");
+        }
+    }
+    let both = did("type=loan", 101).counted_at("SIGNED/18446744073709551615", Moment(5));
+    assert_eq!(verdict(&tester, "offer", &both), Verdict::Received);
+}
+
+#[test]
+fn c6_who_was_active_nowhere_is_given_longer() {
+    let tester = history(json!({}));
+    assert_eq!(verdict(&tester, "other", &Values::new()), Verdict::WaitLonger);
+    assert_eq!(verdict(&tester, "other", &did("*", 100)), Verdict::WaitLonger);
+    assert_eq!(verdict(&tester, "other", &did("*", 101)), Verdict::NotReceived);
+    for channel in ["wechat", "toutiao", "sms"] {
+        let used = |at: i64| Values::new().channel(&format!("{channel}/last-feedback"), at * 1_000);
+        assert_eq!(verdict(&tester, "other", &used(100)), Verdict::WaitLonger, "{channel}");
+        assert_eq!(verdict(&tester, "other", &used(101)), Verdict::NotReceived, "{channel}");
+    }
+    // Of a channel that is none of the strategy's nothing is known.
+    let letter = Values::new().channel("letter/last-feedback", 101_000);
+    assert_eq!(verdict(&tester, "other", &letter), Verdict::WaitLonger);
+}
+
+#[test]
+fn c6_who_opened_it_was_there_even_where_more_is_wanted() {
+    let tester = configured(&push());
+    let judged = |evidence| {
+        let step = Overdue {
+            message: "offer".to_owned(),
+            importance: Importance::Normal,
+            step: 0,
+            evidence,
+            since: 0,
+        };
+        tester.judge(&step, &Values::new()).expect("a verdict")
+    };
+    for evidence in [Grade::Opened, Grade::Seen, Grade::Confirmed, Grade::Converted] {
+        assert_eq!(judged(Some(evidence)), Verdict::NotReceived, "{evidence:?}");
+    }
+    for evidence in
+        [None, Some(Grade::Accepted), Some(Grade::Delivered), Some(Grade::MachineOpened)]
+    {
+        assert_eq!(judged(evidence), Verdict::WaitLonger, "{evidence:?}");
+    }
+}
+
+#[test]
+fn c6_who_is_away_may_be_tried_on_the_next_channel_at_once() {
+    let tester = history(json!({ "fulfilled": ["SIGNED"], "away": "next" }));
+    assert_eq!(verdict(&tester, "other", &Values::new()), Verdict::NotReceived);
+    assert_eq!(verdict(&tester, "other", &did("SIGNED", 101)), Verdict::Received);
+}
+
+#[test]
+fn c6_a_strategy_that_says_nothing_of_history_looks_at_none() {
+    let tester = configured(&push());
+    assert_eq!(verdict(&tester, "other", &Values::new()), Verdict::NotReceived);
+    assert_eq!(verdict(&tester, "other", &did("SIGNED", 101)), Verdict::NotReceived);
+    let none = configured(&json!({ "strategies": { "offer": { "channels": ["sms"] } } }));
+    assert_eq!(verdict(&none, "other", &Values::new()), Verdict::NotReceived);
+}
+
 #[test]
 fn c7_the_number_of_pushes_is_a_hard_limit() {
     let all = ["wechat", "toutiao", "sms"];

@@ -21,7 +21,8 @@ fn push() -> Value {
                 "waits": { "sms": "12h" },
                 "pushes": 3,
                 "received": "confirmed",
-                "target": { "field": "segment", "any_of": ["new", "7"] }
+                "target": { "field": "segment", "any_of": ["new", "7"] },
+                "history": { "fulfilled": ["SIGNED", "type=loan"] }
             },
             "default": { "channels": ["wechat", "toutiao", "sms"] }
         }

@@ -85,6 +85,10 @@ fn what_is_unusual_but_right_is_right_by_both() {
         ("/strategies/offer/wait", json!("0s")),
         ("/strategies/offer/waits", json!({})),
         ("/strategies/offer/pushes", json!(16)),
+        ("/strategies/offer/history", json!({})),
+        ("/strategies/offer/history/fulfilled", json!([])),
+        ("/strategies/offer/history/fulfilled", json!(["a b", "url=a=b", "*x", "已付"])),
+        ("/strategies/offer/history/away", json!("next")),
         ("/strategies/offer/target/any_of", json!(["", "new", "new"])),
     ] {
         let settings = with(push(), pointer, value);

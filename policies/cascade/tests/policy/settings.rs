@@ -76,6 +76,12 @@ fn unreadable() -> Vec<Wrong> {
         offer("target/anyof", json!([]), "unknown field `anyof`"),
         offer("target/any_of", json!("new"), "expected a sequence"),
         offer("target/any_of/0", json!(7), "expected a string"),
+        offer("history", json!(null), "null"),
+        offer("history/done", json!([]), "unknown field `done`"),
+        offer("history/fulfilled", json!("SIGNED"), "expected a sequence"),
+        offer("history/fulfilled/1", json!(1), "expected a string"),
+        offer("history/away", json!("wait"), "`wait-longer`"),
+        offer("history/away", json!(true), "one of a few words"),
     ]
 }
 
@@ -96,6 +102,12 @@ fn senseless() -> Vec<Wrong> {
         offer("pushes", json!(17), "17 is not a number from 1 to 16"),
         offer("target/field", json!(""), "name a field"),
         offer("target/any_of", json!([]), "leave out the target"),
+        offer("history/fulfilled/0", json!(""), "name the events"),
+        offer("history/fulfilled/1", json!("=loan"), "a field before"),
+        offer("history/fulfilled/1", json!("type="), "a value after"),
+        offer("history/fulfilled/0", json!("$seen"), "nothing that the host counts"),
+        offer("history/fulfilled/0", json!("$known"), "says nothing about a purpose"),
+        offer("history/fulfilled/0", json!("*"), "says nothing about a purpose"),
     ]
 }
 
@@ -154,10 +166,24 @@ fn more_target_fields_than_fields_can_be_had_are_refused() {
         let strategies = (0..n).map(|i| (format!("m{i}"), strategy(i))).collect();
         json!({ "strategies": Value::Object(strategies) })
     };
-    assert_eq!(issues(&strategies(64, |i| format!("f{i}"))), []);
+    assert_eq!(issues(&strategies(192, |i| format!("f{i}"))), []);
     assert_eq!(issues(&strategies(1_000, |_| "segment".to_owned())), [], "one field is one need");
-    let found = issues(&strategies(65, |i| format!("f{i}")));
+    let found = issues(&strategies(193, |i| format!("f{i}")));
     let [(path, said)] = found.as_slice() else { panic!("{found:?}") };
     assert_eq!(path, "");
-    assert!(said.contains("65 different fields"), "{said}");
+    assert!(said.contains("193 different fields"), "{said}");
+}
+
+#[test]
+fn c6_more_histories_than_can_be_counted_are_refused() {
+    let events = |n: usize| -> Value {
+        let events: Vec<String> = (0..n).map(|event| format!("E{event}")).collect();
+        with(push(), "/strategies/offer/history/fulfilled", json!(events))
+    };
+    // One is for any event at all.
+    assert_eq!(issues(&events(127)), []);
+    let found = issues(&events(128));
+    let [(path, said)] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!(path, "");
+    assert!(said.contains("129 counters"), "{said}");
 }
