@@ -157,7 +157,7 @@ fn a_campaign_that_fails_to_be_stored_goes_on_from_where_it_stands() {
     let mut stand = with_loans(100);
     let number = created(&stand, spring(json!({})));
     stand.core().launch_campaign(&acme(), number).unwrap();
-    for fate in [Fate::Failed, Fate::Stored, Fate::Failed, Fate::Lost] {
+    for fate in [Fate::Refused, Fate::Stored, Fate::Refused, Fate::Unheard] {
         stand.core().go_out().unwrap();
         stand.evaluates();
         stand.commits(fate);
