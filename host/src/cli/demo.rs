@@ -10,15 +10,18 @@ use clap::Args;
 
 use super::output::{count, share, table};
 use super::{Done, output};
+use crate::demo::scenes::{self, CAMPAIGN, FUNNEL, LAPSED, Outcomes, READING, Scene};
 use crate::demo::{self, START, Setting, Sum, Told};
 use crate::engine::event::{Grade, Instant, Millis};
 use crate::engine::{Decision, End, Record};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-What you see: applicants for a loan move through six steps and stop on the way. The standard policy \
-`dwell` notices who has stalled and drafts a message; the standard policy `cascade` plans its channels: \
-app, then WeChat, then SMS, until it was opened. The people are simulated, the rest is the real thing: \
+What you see: five published push methods, each by a standard policy, and with each a line that says what to \
+look at. A and C: applicants for a loan move through six steps and stop on the way; `dwell` notices who has \
+stalled and drafts a message, `cascade` plans its channels: app, then WeChat, then SMS, until it was opened. B: \
+`audience` sorts users into groups and composes a campaign for some. D: `reading` finds out on which channel \
+somebody reads. E: `lapsed` reminds who has not logged in. The people are simulated, the rest is the real thing: \
 the policies run as WebAssembly components in the sandbox, and each message is tracked to its receipt.")]
 pub(super) struct Arguments {
     /// How many applicants
@@ -61,6 +64,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Done> {
         1 => "everybody is shown".to_owned(),
         every => format!("one in {every} is shown, --all shows everybody"),
     };
+    output::print(&heading(&FUNNEL))?;
     output::print(&format!(
         "{} people apply for a loan in six steps, over {} days. {} their messages:\n\n",
         count(u64::from(arguments.users)),
@@ -72,7 +76,85 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Done> {
         .block_on(demo::run(&sandbox, setting, |told| show.tell(told)))
         .context("the demo stopped")?;
     output::print(&closing(&sum, arguments))?;
+    output::print(&heading(&CAMPAIGN))?;
+    let outcomes = runtime
+        .block_on(scenes::campaigns(&sandbox, arguments.seed, CUSTOMERS))
+        .context("the demo stopped")?;
+    output::print(&told_of(&outcomes))?;
+    for (scene, which) in [(READING, 'd'), (LAPSED, 'e')] {
+        output::print(&heading(&scene))?;
+        let mut show = Show { every: 0, known: HashMap::new(), ..show.plain() };
+        let tell = |told: Told<'_>| show.tell(told);
+        let ran = match which {
+            'd' => runtime.block_on(scenes::reading(&sandbox, tell)),
+            _ => runtime.block_on(scenes::lapsed(&sandbox, tell)),
+        };
+        ran.context("the demo stopped")?;
+    }
+    output::print(
+        "\nNext: nudge replay LOG --strategy FILE does this with your own events; \
+         policies/*/examples has a strategy for each system.\n",
+    )?;
     Ok(Done::Well)
+}
+
+/// Customers of the campaign.
+const CUSTOMERS: usize = 2_000;
+
+/// What a scene shows, and what to look at.
+fn heading(scene: &Scene) -> String {
+    let look = format!("Look at this: {}", scene.look);
+    let mut text = format!("\n== {}: {} ==\n", scene.systems, scene.title);
+    let mut width = 0;
+    for word in look.split_whitespace() {
+        let room = word.chars().count() + 1;
+        if width + room > 98 {
+            text.push('\n');
+            width = 0;
+        }
+        if width > 0 {
+            text.push(' ');
+        }
+        text += word;
+        width += room;
+    }
+    text + "\n\n"
+}
+
+/// What came of the campaign.
+fn told_of(outcomes: &Outcomes) -> String {
+    let report = &outcomes.report;
+    let sum = report.campaigns.get("better-rate").cloned().unwrap_or_default();
+    let groups = report.groups.get("audience");
+    let loans = groups.and_then(|groups| groups.get("loan")).copied().unwrap_or_default();
+    let row = |what: &str, many: u64| vec![what.to_owned(), count(many)];
+    let mut text = table(
+        &["", "users"],
+        [
+            row("known by their records", outcomes.people),
+            row("initial group: have a loan", loans),
+            row("meet the push standard: it is large", sum.target + sum.held_out),
+            row("held out, to be compared with", sum.held_out),
+            row("target group", sum.target),
+            row("messages", sum.messages),
+            row("refinanced within a week", sum.achieved),
+            row("of those held out", sum.held_out_achieved),
+        ],
+    );
+    if let Some(lift) = &outcomes.lift {
+        let percent = |share: f64| format!("{:.1}", 100.0 * share);
+        text += &format!(
+            "\n{} % of the target group refinanced, and {} % of those held out: the messages account for {}\n\
+             points, with 95 % confidence for {} to {}. They cost {:.2} in all.\n",
+            percent(lift.target_rate),
+            percent(lift.held_out_rate),
+            percent(lift.difference),
+            percent(lift.from),
+            percent(lift.to),
+            report.cost
+        );
+    }
+    text
 }
 
 fn capitalised(text: &str) -> String {
@@ -103,7 +185,15 @@ impl Show {
         }
     }
 
+    /// The same, without a pause.
+    fn plain(&self) -> Show {
+        Show { every: 0, pause: Duration::ZERO, colour: self.colour, known: HashMap::new() }
+    }
+
     fn follows(&self, user: &str) -> bool {
+        if self.every == 0 {
+            return true;
+        }
         let number: u64 = user.rsplit('-').next().and_then(|n| n.parse().ok()).unwrap_or_default();
         number.is_multiple_of(self.every)
     }
@@ -111,10 +201,34 @@ impl Show {
     fn decided(&mut self, record: &Record) -> io::Result<()> {
         let (when, user) = (clock(record.at), &record.user);
         let line = match &record.decision {
-            Decision::Drafted { message, node, .. } => {
-                self.known.insert(message.clone(), (node.clone(), record.at));
+            Decision::Drafted { message, node, campaign, .. } => {
+                let about = campaign.as_ref().unwrap_or(node);
+                self.known.insert(message.clone(), (about.clone(), record.at));
                 return Ok(());
             }
+            Decision::Sent { message, channel, content, .. } if self.every == 0 => {
+                let about = self.known.get(message).map_or("", |(about, _)| about);
+                let channel = self.paint(36, &format!("{channel:6}"));
+                let title = self.paint(1, &content.title);
+                let body = self.paint(2, &content.body);
+                format!("{when}  {user:4} {channel} {title} ({about}) {body}")
+            }
+            Decision::Joined { group, .. } if self.every == 0 => {
+                format!("{when}  {user:4}        is {group} from now on")
+            }
+            Decision::Missed { reason, .. } if self.every == 0 => {
+                format!("{when}  {user:4}        no reminder: {}", output::word(reason))
+            }
+            Decision::Achieved { after, .. } if self.every == 0 => {
+                let text =
+                    self.paint(32, &format!("came back, {} after the reminder", span(*after)));
+                format!("{when}  {user:4}        {text}")
+            }
+            Decision::Evidence { channel, grade: Grade::Confirmed, .. } if self.every == 0 => {
+                let text = self.paint(33, &format!("read on {channel}"));
+                format!("{when}  {user:4}        {text}")
+            }
+            _ if self.every == 0 => return Ok(()),
             Decision::Sent { message, channel, step: 0, content, .. } => {
                 let node = self.known.get(message).map_or("", |(node, _)| node);
                 let channel = self.paint(36, &format!("{channel:6}"));
@@ -207,8 +321,7 @@ fn closing(sum: &Sum, arguments: &Arguments) -> String {
          {} of {} applicants signed ({}). When the same people throw the same dice and nobody is\n\
          messaged, {} sign ({}).\n\
          Each message ended the moment it was opened or its applicant went on. Run it again and you\n\
-         get the same, to the last decision: digest {}.\n\n\
-         Next: nudge replay LOG --strategy FILE does this with your own events.\n",
+         get the same, to the last decision: digest {}.\n",
         count(sum.events),
         count(sum.receipts),
         count(report.messages),

@@ -1,7 +1,9 @@
 //! The demo: a generated loan-application funnel, driven through the whole loop from event to receipt
-//! in virtual time. Seeded, so the same every time. It prints nothing; it tells what happens.
+//! in virtual time, and three short scenes beside it, so that each of the five systems is seen at work.
+//! Seeded, so the same every time. It prints nothing; it tells what happens.
 
 mod people;
+pub mod scenes;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -74,6 +76,9 @@ pub enum DemoError {
     /// The host could not evaluate a policy.
     #[error(transparent)]
     Host(#[from] HostFailure),
+    /// A campaign of the demo cannot be composed.
+    #[error(transparent)]
+    Compose(#[from] strategy::ComposeError),
     /// What is told cannot be passed on.
     #[error("{0}")]
     Told(std::io::Error),
@@ -124,7 +129,7 @@ pub async fn run(
 }
 
 /// A panic leaves nothing half done in the world.
-fn locked(world: &Mutex<World>) -> MutexGuard<'_, World> {
+fn locked<T>(world: &Mutex<T>) -> MutexGuard<'_, T> {
     world.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

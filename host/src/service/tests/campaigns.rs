@@ -126,7 +126,8 @@ fn who_turns_out_to_be_the_same_is_one_member() {
 #[test]
 fn b4_b5_b6_b7_a_campaign_goes_from_its_parameters_to_its_target_group() {
     let mut stand = with_loans(20);
-    let wrong = spring(json!({ "parameters": { "name": "x", "type": "lone", "message": "spring" } }));
+    let wrong =
+        spring(json!({ "parameters": { "name": "x", "type": "lone", "message": "spring" } }));
     let refused = stand.core().create_campaign(&acme(), wrong).unwrap_err();
     let Error::Invalid { issues, .. } = &refused else { panic!("{refused:?}") };
     assert_eq!(issues[0].path, "/parameters/type");
@@ -295,7 +296,7 @@ fn e4_a_standing_campaign_comes_and_goes_with_its_release() {
         period = "10d"
         [[campaign]]
         policy = "lapsed"
-        parameters = { name = "come-back", message = "come-back" }
+        parameters = { name = "come-back", message = "come-back", without_account = true }
         [[channel]]
         name = "app"
         [messages.come-back.default]
