@@ -6,6 +6,7 @@
 //! about after it would have.
 
 mod backup;
+mod campaigns;
 mod config;
 mod crashes;
 mod delivery;
