@@ -175,7 +175,8 @@ impl Walk<'_> {
             if let Some(sorted) = self.state.groups.get_mut(label) {
                 sorted.since.insert(group.clone(), at);
             }
-            self.record(Decision::Joined { policy: label.clone(), group: group.clone() });
+            let (policy, joined) = (label.clone(), group.clone());
+            self.record(Decision::Joined { policy, group: joined, quietly });
             if !quietly {
                 let about = |launch: &&Arc<Launch>| {
                     launch.policy == *label && launch.campaign.event_type == group

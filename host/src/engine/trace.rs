@@ -231,6 +231,10 @@ pub enum Decision {
         policy: Arc<str>,
         /// The group.
         group: Arc<str>,
+        /// Nothing has happened now: other criteria are at work, or it is a record of the past. Standing
+        /// campaigns pass over it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        quietly: bool,
     },
     /// The user belongs to a group no longer.
     Quit {

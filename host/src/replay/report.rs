@@ -181,7 +181,7 @@ impl<W: Write> Counting<W> {
                 }
                 *report.refused.entry(*reason).or_default() += 1;
             }
-            Decision::Joined { policy, group } => *group_of(report, policy, group) += 1,
+            Decision::Joined { policy, group, .. } => *group_of(report, policy, group) += 1,
             Decision::Quit { policy, group } => {
                 let members = group_of(report, policy, group);
                 *members = members.saturating_sub(1);

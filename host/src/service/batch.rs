@@ -371,6 +371,7 @@ impl<'a> Batch<'a> {
                     group: group.clone(),
                     user: from.clone(),
                     belongs: false,
+                    quietly: false,
                 };
                 self.chunk.members.extend(membership.since.keys().map(quit));
             }

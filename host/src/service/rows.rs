@@ -108,12 +108,13 @@ impl Batch<'_> {
                 Decision::Ended { message, reason, .. } if reason.calls_off() => {
                     chunk.called_off.push(message.clone());
                 }
-                Decision::Joined { policy, group } | Decision::Quit { policy, group } => {
+                Decision::Joined { policy, group, .. } | Decision::Quit { policy, group } => {
                     chunk.members.push(Membership {
                         policy: policy.clone(),
                         group: group.clone(),
                         user: advance.user.clone(),
                         belongs: matches!(record.decision, Decision::Joined { .. }),
+                        quietly: matches!(record.decision, Decision::Joined { quietly: true, .. }),
                     });
                 }
                 Decision::Fault { policy, question, fault } => {

@@ -67,7 +67,11 @@ impl Core {
                 let running = campaigns.filter(|c| c.status == CampaignStatus::Running);
                 (account.record.clone(), running.cloned().collect())
             };
-            book.tenants().filter(|account| !account.record.suspended).map(of).collect()
+            // While everybody is sorted anew under another release, nobody knows who belongs where.
+            let settled = |account: &&super::book::Account| {
+                !account.record.suspended && !account.record.retime
+            };
+            book.tenants().filter(settled).map(of).collect()
         });
         let mut runs = lock(&self.runs);
         let runs_on = |key: &(TenantId, u64)| {
@@ -142,7 +146,9 @@ impl Core {
         if whole && many == most {
             return Ok(true);
         }
-        if !campaign.is_open() && self.stored_at(tenant.number, campaign)? == run.at {
+        // Nothing is on its way any more, or nothing of this one.
+        let over = lane.reaching() == 0 && lane.round() == round;
+        if !campaign.is_open() && (over || self.stored_at(tenant.number, campaign)? == run.at) {
             self.is_done(&name, campaign.number)?;
             return Ok(false);
         }

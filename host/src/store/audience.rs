@@ -16,6 +16,9 @@ pub struct Membership {
     /// They belong to it from now on, or else no longer. To join what one is in changes nothing, nor
     /// does to leave what one is not in.
     pub belongs: bool,
+    /// Whoever joins quietly stands before all others of the group, as if they had been there from the
+    /// beginning.
+    pub quietly: bool,
 }
 
 /// A group that has members, or had some.

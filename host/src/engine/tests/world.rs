@@ -240,7 +240,9 @@ pub(super) fn line(record: &Record) -> String {
             format!("{at} drafted {key} for {campaign}")
         }
         Decision::Drafted { key, node, .. } => format!("{at} drafted {key} {node}"),
-        Decision::Joined { group, .. } => format!("{at} joined {group}"),
+        Decision::Joined { group, quietly, .. } => {
+            format!("{at} joined {group}{}", if *quietly { " quietly" } else { "" })
+        }
         Decision::Quit { group, .. } => format!("{at} quit {group}"),
         Decision::Targeted { campaign, held_out, .. } => {
             format!("{at} targeted {campaign}{}", if *held_out { " held out" } else { "" })

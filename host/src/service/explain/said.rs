@@ -68,9 +68,10 @@ pub(super) fn says(decision: &Decision) -> String {
             word(importance),
             pending.as_ref().map_or(String::new(), |to| format!(", to lead on to {to}"))
         ),
-        Decision::Joined { policy, group } => {
-            format!("belongs to {policy}'s group {group} from now on")
-        }
+        Decision::Joined { policy, group, quietly } => format!(
+            "belongs to {policy}'s group {group} from now on{}",
+            if *quietly { ", though nothing has happened now" } else { "" }
+        ),
         Decision::Quit { policy, group } => {
             format!("belongs to {policy}'s group {group} no longer")
         }

@@ -60,6 +60,7 @@ fn user(number: usize) -> String {
 /// A stand with so many users with a loan, each of the amount of their number.
 fn with_loans(many: usize) -> Stand {
     let mut stand = Stand::of(AUDIENCE);
+    stand.does_chores();
     let now = stand.now();
     let records = (0..many).map(|n| record(&user(n), "loan", n as i64, now)).collect();
     stand.hears(records);
@@ -304,6 +305,7 @@ fn e4_a_standing_campaign_comes_and_goes_with_its_release() {
         body = "We miss you."
     "#;
     let mut stand = Stand::of(lapsed);
+    stand.does_chores();
     let login = |stand: &Stand| {
         let deed = What::Operation { name: "login".into(), fields: Fields::EMPTY };
         Item { id: None, who: who("ann"), at: stand.now(), deed: Deed::Happened(vec![deed]) }

@@ -66,6 +66,7 @@ impl<'a> Joining<'a> {
         for member in members {
             let Some(group) = self.number(tenant, member)? else { continue };
             let change = if member.belongs {
+                let seq = if member.quietly { 0 } else { seq };
                 i64::from(join.execute(params![group, member.user, seq])? > 0)
             } else {
                 -i64::from(leave.execute(params![group, member.user])? > 0)
