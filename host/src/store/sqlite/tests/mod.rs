@@ -90,7 +90,8 @@ fn receipt(tracking: &str, at: i64, shows: &str) -> ReceiptRow {
 /// Somebody joins `policy/group`, or leaves it.
 fn member(group: &str, user: &str, belongs: bool) -> Membership {
     let (policy, group) = group.split_once('/').unwrap();
-    Membership { policy: policy.into(), group: group.into(), user: user.into(), belongs }
+    let (policy, group, user) = (policy.into(), group.into(), user.into());
+    Membership { policy, group, user, belongs, quietly: false }
 }
 
 fn joins(group: &str, user: &str) -> Membership {
