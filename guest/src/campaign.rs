@@ -276,7 +276,7 @@ mod tests {
                 "{text}"
             );
         }
-        let files = vec![r#"{"name": "a", "url": "https://x"}"#; 9].join(", ");
+        let files = [r#"{"name": "a", "url": "https://x"}"#; 9].join(", ");
         let text = format!(r#"{{"name": "n", "message": "m", "content": {{"files": [{files}]}}}}"#);
         assert_eq!(read(&text).unwrap_err()[0].0, "/content/files");
     }

@@ -116,7 +116,7 @@ impl Need<'_> {
         self.shaped(wire::Shape::Text)
     }
 
-    /// As a whole number.
+    /// As a whole number; of a counter, how many events there are.
     pub fn integer(self) -> Field<i64> {
         self.shaped(wire::Shape::Integer)
     }
@@ -131,7 +131,7 @@ impl Need<'_> {
         self.shaped(wire::Shape::Flag)
     }
 
-    /// As a moment.
+    /// As a moment; of a counter, when the latest event was.
     pub fn moment(self) -> Field<Moment> {
         self.shaped(wire::Shape::Instant)
     }

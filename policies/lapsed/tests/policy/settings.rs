@@ -26,10 +26,6 @@ fn at(pointer: &str, value: Value, says: &'static str) -> Wrong {
 }
 
 impl Wrong {
-    fn told_at(self, path: &str) -> Wrong {
-        Wrong { path: path.to_owned(), ..self }
-    }
-
     fn beyond_a_schema(self) -> Wrong {
         Wrong { in_schema: false, ..self }
     }
