@@ -17,6 +17,7 @@ mod extract;
 mod import;
 mod inbox;
 mod ingest;
+mod mailboxes;
 mod meta;
 mod observe;
 mod policies;
@@ -87,6 +88,7 @@ fn of_servers() -> OpenApiRouter<Api> {
         .merge(releases::routes())
         .merge(users::routes())
         .merge(channels::routes())
+        .merge(mailboxes::routes())
         .merge(account::routes())
         .merge(tenants::routes())
         .merge(meta::routes())

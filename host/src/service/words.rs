@@ -1,8 +1,12 @@
 //! What the service says to people and programs: its resources as they are seen from outside. Plain data;
 //! the HTTP interface writes them as they are here.
 
+mod mailbox;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+pub use self::mailbox::{ContentInfo, FileInfo, MailboxInfo, NewMailbox};
 
 /// A tenant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]

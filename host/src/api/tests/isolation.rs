@@ -119,6 +119,17 @@ fn table() -> Vec<(&'static str, &'static str, Needs, Other, Ask)> {
         ask.json(json!({ "channel": "sms", "address": "+49307654321" }))
     });
 
+    row("GET", "/v1/mailboxes", Manage, Own, same);
+    row("GET", "/v1/mailboxes/{mailbox}", Manage, NotFound, same);
+    row("DELETE", "/v1/mailboxes/{mailbox}", Manage, NotFound, same);
+    row("GET", "/v1/mailboxes/{mailbox}/contents", Manage, NotFound, same);
+    row("POST", "/v1/mailboxes/{mailbox}/contents", Manage, NotFound, |ask| {
+        ask.body("text/plain", "of whoever asks")
+    });
+    row("GET", "/v1/mailboxes/{mailbox}/contents/{content}", Manage, NotFound, same);
+    // Afterwards the other tenant has one of that name itself.
+    row("PUT", "/v1/mailboxes/{mailbox}", Manage, Own, |ask| ask.json(json!({})));
+
     row("GET", "/v1/attempts", Manage, Own, same);
     row("POST", "/v1/attempts/{tracking}/resend", Manage, NotFound, same);
     row("GET", "/v1/users/{user}", Manage, NotFound, same);
@@ -139,7 +150,7 @@ fn table() -> Vec<(&'static str, &'static str, Needs, Other, Ask)> {
 }
 
 /// What stands for what tenant `a` has, with what stands for what nobody has.
-const NOBODYS: [(&str, &str); 8] = [
+const NOBODYS: [(&str, &str); 10] = [
     ("{digest}", "zz"),
     ("{number}", "99"),
     ("{user}", "zz"),
@@ -148,6 +159,8 @@ const NOBODYS: [(&str, &str); 8] = [
     ("{letter}", "99"),
     ("{tracking}", "zz"),
     ("{channel}", "zz"),
+    ("{mailbox}", "zz"),
+    ("{content}", "99"),
 ];
 
 /// A channel that needs no secret.
@@ -178,6 +191,10 @@ async fn with_everything() -> (Stage, Names) {
     let suppressed = json!({ "suppressions": [{ "channel": "sms", "address": "+49307654321" }] });
     let suppressed = ask("POST", "/v1/suppressions").by(&stage.manage).json(suppressed);
     stage.send(suppressed).await.is(204);
+    let mailbox = ask("PUT", "/v1/mailboxes/of-a-box").by(&stage.manage).json(json!({}));
+    stage.send(mailbox).await.is(201);
+    let content = ask("POST", "/v1/mailboxes/of-a-box/contents?subject=of-a").by(&stage.manage);
+    let content = stage.send(content.body("text/plain", "of-a")).await.is(201);
     let names = vec![
         ("{digest}", digest),
         ("{number}", number),
@@ -187,6 +204,8 @@ async fn with_everything() -> (Stage, Names) {
         ("{letter}", letter.id.to_string()),
         ("{tracking}", letter.tracking),
         ("{channel}", "of-a-hook".to_owned()),
+        ("{mailbox}", "of-a-box".to_owned()),
+        ("{content}", content.json()["id"].to_string()),
     ];
     (stage, names)
 }
@@ -207,6 +226,7 @@ fn every_route_is_in_the_table() {
     let mut known: Vec<(String, String)> = table()
         .into_iter()
         .map(|(method, path, ..)| (method.to_owned(), path.replace("{letter}", "{id}")))
+        .map(|(method, path)| (method, path.replace("{content}", "{id}")))
         .collect();
     let mut documented = operations();
     known.sort();
@@ -321,7 +341,7 @@ async fn of_another_tenant() {
         let ask_for = named(ask_for, &names);
         let got = stage.send(ask_for.clone().by(key)).await;
         // What was asked for may be repeated.
-        let text = got.text().replace("of-a-hook", "");
+        let text = got.text().replace("of-a-hook", "").replace("of-a-box", "");
         assert!(!text.contains("of-a"), "{method} {path}: {text}");
         if other == Own {
             assert!(got.status < 300 || got.status == 409, "{method} {path}: {}", got.text());
@@ -361,9 +381,15 @@ async fn of_another_tenant() {
 
 async fn everything_of_a(stage: &Stage) -> Vec<String> {
     let mut all = vec![stage.events().to_string()];
-    for path in
-        ["/v1/policies", "/v1/releases", "/v1/tenants/a/keys", "/v1/attempts", "/v1/users/eve"]
-    {
+    for path in [
+        "/v1/policies",
+        "/v1/releases",
+        "/v1/tenants/a/keys",
+        "/v1/attempts",
+        "/v1/users/eve",
+        "/v1/mailboxes",
+        "/v1/mailboxes/of-a-box/contents",
+    ] {
         let got = stage.send(ask("GET", path).by(&stage.manage)).await.is(200);
         all.push(without_use(got.json()).to_string());
     }

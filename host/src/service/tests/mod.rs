@@ -14,6 +14,7 @@ mod forget;
 mod history;
 mod lanes;
 mod limits;
+mod mailboxes;
 mod people;
 mod releases;
 mod tenants;
