@@ -32,10 +32,7 @@ const TAGS: [(&str, &str); 9] = [
         "Channels",
         "The ways to reach users that a tenant has set up, and addresses that are left alone.",
     ),
-    (
-        "Mailboxes",
-        "Texts and files that messages are composed with, sent in by mail or uploaded.",
-    ),
+    ("Mailboxes", "Texts and files that messages are composed with, sent in by mail or uploaded."),
     ("Inbox", "What the app of a user asks for, with the user's own token."),
     ("Tenants and keys", "Who may use the service. Tenants know nothing of each other."),
     ("Service", "How the service is."),

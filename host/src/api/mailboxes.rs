@@ -168,7 +168,11 @@ async fn keep_content(
         }
         Some(name) => {
             let bytes = upload.whole(most).await?.to_vec();
-            NewContent { subject, text: String::new(), files: vec![File { name, media_type, bytes }] }
+            NewContent {
+                subject,
+                text: String::new(),
+                files: vec![File { name, media_type, bytes }],
+            }
         }
     };
     let content = api.service.keep_content(&tenant, &mailbox, new).await?;

@@ -240,7 +240,8 @@ async fn file(State(api): State<Api>, Token(token): Token, visitor: Visitor) -> 
 
 /// Says what a file is called when it is stored (RFC 6266): as well as ASCII can, and then as it is.
 fn attached(name: &str) -> String {
-    let plain = |c: char| if c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '%') { c } else { '_' };
+    let plain =
+        |c: char| if c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '%') { c } else { '_' };
     let plain: String = name.chars().map(plain).collect();
     let mut whole = String::new();
     for byte in name.bytes() {

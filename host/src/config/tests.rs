@@ -254,16 +254,8 @@ fn a_wrong_value_has_a_place_and_a_reason() {
             "\"25\"",
             "\"25\" is no IP address with a port, like \"127.0.0.1:8080\" or \"[::]:8080\"",
         ),
-        (
-            "mailbox.domain",
-            "\"a..b\"",
-            "\"a..b\" is no name of a host, like \"mail.example.com\"",
-        ),
-        (
-            "mailbox.domain",
-            "\"-a.b\"",
-            "\"-a.b\" is no name of a host, like \"mail.example.com\"",
-        ),
+        ("mailbox.domain", "\"a..b\"", "\"a..b\" is no name of a host, like \"mail.example.com\""),
+        ("mailbox.domain", "\"-a.b\"", "\"-a.b\" is no name of a host, like \"mail.example.com\""),
         ("mailbox.domain", "1", "1 is no text"),
         ("data", "\"\"", "there must be a path"),
         ("data", "1", "1 is no text"),
@@ -391,10 +383,8 @@ fn some_values_do_not_go_together() {
     let mail = "[mailbox]\nlisten = \"127.0.0.1:25\"\n";
     assert_eq!(
         self::said(mail, &NONE),
-        [
-            "nudge.toml:2:10: mailbox.listen = \"127.0.0.1:25\" needs mailbox.domain: without it no \
-             mailbox has an address"
-        ]
+        ["nudge.toml:2:10: mailbox.listen = \"127.0.0.1:25\" needs mailbox.domain: without it no \
+             mailbox has an address"]
     );
     let config = load(&format!("{mail}domain = \"Mail.Example.com\""), &NONE).unwrap();
     assert_eq!(config.mailbox.listen.unwrap().port(), 25);

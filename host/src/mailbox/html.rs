@@ -5,8 +5,29 @@ use mail_parser::decoders::html::add_html_token;
 
 /// What stands on lines of its own.
 const BLOCKS: [&str; 23] = [
-    "address", "article", "aside", "blockquote", "dd", "div", "dl", "dt", "footer", "h1", "h2",
-    "h3", "h4", "h5", "h6", "header", "hr", "li", "ol", "section", "table", "tr", "ul",
+    "address",
+    "article",
+    "aside",
+    "blockquote",
+    "dd",
+    "div",
+    "dl",
+    "dt",
+    "footer",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "header",
+    "hr",
+    "li",
+    "ol",
+    "section",
+    "table",
+    "tr",
+    "ul",
 ];
 
 /// What is not shown.
@@ -176,7 +197,10 @@ mod tests {
             ("a<br><br/><br>b", "a\n\nb"),
             ("a\n  b\t c", "a b c"),
             ("1 &lt; 2 &amp;&nbsp;3 &#x1F980; &unknown; &;", "1 < 2 &\u{a0}3 🦀 &unknown; &;"),
-            ("<head><title>x</title></head><STYLE>p{}</Style>seen<script>if (a<b) x</script>!", "seen!"),
+            (
+                "<head><title>x</title></head><STYLE>p{}</Style>seen<script>if (a<b) x</script>!",
+                "seen!",
+            ),
             ("a<!-- <p>no</p> -->b", "ab"),
             ("<a title='x > y' href=\"u\">link</a>", "link"),
             ("<ul><li>one<li>two</ul>after", "one\ntwo\nafter"),
@@ -193,7 +217,8 @@ mod tests {
 
     #[test]
     fn no_html_is_too_much() {
-        let pieces = ["<", ">", "&", ";", "<p", "</", "<!--", "-->", "\"", "é", "a", "&#", "<script>", " "];
+        let pieces =
+            ["<", ">", "&", ";", "<p", "</", "<!--", "-->", "\"", "é", "a", "&#", "<script>", " "];
         let mut random = fastrand::Rng::with_seed(7);
         for _ in 0..2_000 {
             let html: String =

@@ -5,7 +5,9 @@
 use mail_parser::decoders::base64::base64_decode;
 use mail_parser::decoders::charsets::map::charset_decoder;
 use mail_parser::decoders::quoted_printable::quoted_printable_decode;
-use mail_parser::{ContentType, HeaderName, HeaderValue, MessageParser, MessagePart, MimeHeaders as _};
+use mail_parser::{
+    ContentType, HeaderName, HeaderValue, MessageParser, MessagePart, MimeHeaders as _,
+};
 
 use super::html;
 
@@ -293,7 +295,11 @@ impl Walk {
                     let end = if kind == "message" { ".eml" } else { "" };
                     format!("attachment-{}{end}", self.unnamed)
                 });
-                found.files.push(File { name, media_type: media_type(&format!("{kind}/{sort}")), bytes });
+                found.files.push(File {
+                    name,
+                    media_type: media_type(&format!("{kind}/{sort}")),
+                    bytes,
+                });
             }
         }
         Ok(())

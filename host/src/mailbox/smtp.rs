@@ -261,7 +261,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
 
     async fn data(&mut self) -> Result<(), Over> {
         if self.mail.to.is_empty() {
-            return self.wrong("503 5.5.1 nobody is there to take it: say MAIL and RCPT first").await;
+            return self
+                .wrong("503 5.5.1 nobody is there to take it: say MAIL and RCPT first")
+                .await;
         }
         self.say("354 go on, and end with a dot").await?;
         let Mail { from, to, most, .. } = std::mem::take(&mut self.mail);
@@ -299,11 +301,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
             return Err(Over::Ended(Ended::TooMany));
         }
         let time = self.session.timeout.saturating_mul(LONGER);
-        match tokio::time::timeout(time, self.reader.skip(bytes)).await {
-            Err(_) => Err(Over::Ended(Ended::Slow)),
-            Ok(whole) if !whole? => Err(Over::Ended(Ended::Broken)),
-            Ok(_) => self.wrong("502 5.5.1 chunks are not offered here: use DATA").await,
+        let Ok(whole) = tokio::time::timeout(time, self.reader.skip(bytes)).await else {
+            self.say("421 4.4.2 that took too long: goodbye").await?;
+            return Err(Over::Ended(Ended::Slow));
+        };
+        if !whole? {
+            return Err(Over::Ended(Ended::Broken));
         }
+        self.wrong("502 5.5.1 chunks are not offered here: use DATA").await
     }
 }
 

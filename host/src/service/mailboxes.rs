@@ -268,7 +268,8 @@ fn senders(new: &[String]) -> Result<Vec<String>, Error> {
     for (at, sender) in new.iter().enumerate() {
         let sender = sender.trim().to_lowercase();
         let whole = sender.rsplit_once('@').is_some_and(|(local, domain)| {
-            let odd = |c: char| c.is_control() || c.is_whitespace() || matches!(c, '*' | '<' | '>' | ',');
+            let odd =
+                |c: char| c.is_control() || c.is_whitespace() || matches!(c, '*' | '<' | '>' | ',');
             let local = local == "*" || (!local.is_empty() && !local.contains(odd));
             local && !domain.is_empty() && !domain.contains(odd) && !domain.starts_with('.')
         });

@@ -12,7 +12,8 @@ fn wrong(text: &str) -> MimeError {
 
 #[test]
 fn a_plain_mail() {
-    let mail = mail("From: Ann <ann@shop.example>\nSubject: =?UTF-8?B?5L2g5aW9?= there\n\nOne\nTwo\n\n");
+    let mail =
+        mail("From: Ann <ann@shop.example>\nSubject: =?UTF-8?B?5L2g5aW9?= there\n\nOne\nTwo\n\n");
     assert_eq!(mail.from, ["ann@shop.example"]);
     assert_eq!(mail.subject, "你好 there");
     assert_eq!(mail.text, "One\nTwo");
@@ -24,9 +25,21 @@ fn encodings_and_charsets() {
     for (head, body, text) in [
         ("Content-Transfer-Encoding: quoted-printable", "caf=C3=A9 a=\nb", "café ab"),
         ("Content-Transfer-Encoding: BASE64", "5L2g\n5aW9\n", "你好"),
-        ("Content-Type: text/plain; charset=gb18030\nContent-Transfer-Encoding: base64", "xOO6ww==", "你好"),
-        ("Content-Type: text/plain; charset=\"Big5\"\nContent-Transfer-Encoding: base64", "p0GmbA==", "你好"),
-        ("Content-Type: text/plain; charset=iso-8859-1\nContent-Transfer-Encoding: quoted-printable", "=E9", "é"),
+        (
+            "Content-Type: text/plain; charset=gb18030\nContent-Transfer-Encoding: base64",
+            "xOO6ww==",
+            "你好",
+        ),
+        (
+            "Content-Type: text/plain; charset=\"Big5\"\nContent-Transfer-Encoding: base64",
+            "p0Gmbg==",
+            "你好",
+        ),
+        (
+            "Content-Type: text/plain; charset=iso-8859-1\nContent-Transfer-Encoding: quoted-printable",
+            "=E9",
+            "é",
+        ),
         ("Content-Type: text/plain; charset=utf-8", "é", "é"),
         ("Content-Type: text/plain; charset=nonsense", "é", "é"),
         ("Content-Type: TEXT/HTML", "<p>a &amp; b</p><p>c", "a & b\n\nc"),
@@ -36,7 +49,10 @@ fn encodings_and_charsets() {
         assert_eq!(mail.text, text, "{head}");
     }
     assert_eq!(wrong("From: a@b.c\nContent-Transfer-Encoding: base64\n\n§§§"), MimeError::Encoding);
-    assert_eq!(wrong("From: a@b.c\nContent-Transfer-Encoding: quoted-printable\n\n=XY"), MimeError::Encoding);
+    assert_eq!(
+        wrong("From: a@b.c\nContent-Transfer-Encoding: quoted-printable\n\n=XY"),
+        MimeError::Encoding
+    );
 }
 
 const MIXED: &str = "\
@@ -118,7 +134,14 @@ fn html_stands_in_for_a_text_that_is_missing() {
 
 #[test]
 fn a_sender_is_named_once() {
-    for text in ["Subject: x\n\nhi", "", "\n\nhi", "From: a@b.c\nFrom: d@e.f\n\nhi", "From:\n\nhi", "From: Ann\n\nhi"] {
+    for text in [
+        "Subject: x\n\nhi",
+        "",
+        "\n\nhi",
+        "From: a@b.c\nFrom: d@e.f\n\nhi",
+        "From:\n\nhi",
+        "From: Ann\n\nhi",
+    ] {
         assert_eq!(wrong(text), MimeError::From, "{text:?}");
     }
     let two = mail("FROM: Ann <a@b.c>, d@e.f\n\nhi");
@@ -138,7 +161,8 @@ fn nothing_is_too_much() {
     assert_eq!(wrong(&deep(9)), MimeError::Deep);
     assert_eq!(wrong(&deep(20_000)), MimeError::Deep);
     let wide = |parts: usize| {
-        "From: a@b.c\nContent-Type: multipart/mixed; boundary=b\n\n".to_owned() + &"--b\n\nx\n".repeat(parts)
+        "From: a@b.c\nContent-Type: multipart/mixed; boundary=b\n\n".to_owned()
+            + &"--b\n\nx\n".repeat(parts)
     };
     assert_eq!(mail(&wide(99)).text.matches('x').count(), 99);
     assert_eq!(wrong(&wide(100)), MimeError::Many);
@@ -154,15 +178,35 @@ fn nothing_is_too_much() {
 #[test]
 fn garbage_is_some_mail_or_none() {
     let pieces: [&[u8]; 22] = [
-        b"From: a@b.c\r\n", b"Content-Type: multipart/mixed; boundary=", b"Content-Type: text/html; charset=", b"b",
-        b"\r\n", b"\r\n\r\n", b"--b", b"--", b"\"", b";", b"=?utf-8?q?=", b"?=", b"=", b"Subject: ", b"\xff", b"\0",
-        b"Content-Transfer-Encoding: base64\r\n", b"Content-Transfer-Encoding: quoted-printable\r\n",
-        b"Content-Disposition: attachment; filename=", b"*0*=utf-16''%", b"<a", b"(",
+        b"From: a@b.c\r\n",
+        b"Content-Type: multipart/mixed; boundary=",
+        b"Content-Type: text/html; charset=",
+        b"b",
+        b"\r\n",
+        b"\r\n\r\n",
+        b"--b",
+        b"--",
+        b"\"",
+        b";",
+        b"=?utf-8?q?=",
+        b"?=",
+        b"=",
+        b"Subject: ",
+        b"\xff",
+        b"\0",
+        b"Content-Transfer-Encoding: base64\r\n",
+        b"Content-Transfer-Encoding: quoted-printable\r\n",
+        b"Content-Disposition: attachment; filename=",
+        b"*0*=utf-16''%",
+        b"<a",
+        b"(",
     ];
     let mut random = fastrand::Rng::with_seed(3);
     for _ in 0..20_000 {
-        let bytes: Vec<u8> =
-            (0..random.usize(..40)).flat_map(|_| pieces[random.usize(..pieces.len())]).copied().collect();
+        let bytes: Vec<u8> = (0..random.usize(..40))
+            .flat_map(|_| pieces[random.usize(..pieces.len())])
+            .copied()
+            .collect();
         if let Ok(mail) = read(&bytes) {
             assert!(!mail.from.is_empty());
             let plain = |text: &str| !text.chars().any(char::is_control);

@@ -12,7 +12,10 @@ use tokio::task::JoinHandle;
 use super::double::{Double, session};
 use crate::mailbox::{Limits, serve};
 
-async fn server(connections: usize, per_address: usize) -> (SocketAddr, oneshot::Sender<()>, JoinHandle<()>, Arc<Double>) {
+async fn server(
+    connections: usize,
+    per_address: usize,
+) -> (SocketAddr, oneshot::Sender<()>, JoinHandle<()>, Arc<Double>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();
@@ -64,7 +67,8 @@ async fn it_stops_and_what_is_said_is_stored() {
     let (at, stop, task, double) = server(8, 8).await;
     let (mut idle, _) = connect(at).await;
     let (mut busy, _) = connect(at).await;
-    let begin = b"EHLO x\r\nMAIL FROM:<a@shop.example>\r\nRCPT TO:<news@x.example>\r\nDATA\r\nhi\r\n";
+    let begin =
+        b"EHLO x\r\nMAIL FROM:<a@shop.example>\r\nRCPT TO:<news@x.example>\r\nDATA\r\nhi\r\n";
     busy.get_mut().write_all(begin).await.unwrap();
     while !hears(&mut busy).await.starts_with("354") {}
     stop.send(()).unwrap();

@@ -2,14 +2,27 @@
 
 use super::double::{Double, codes, said};
 
-const BEGIN: &str = "EHLO x\r\nMAIL FROM:<ann@shop.example>\r\nRCPT TO:<news@x.example>\r\nDATA\r\n";
-const HIDDEN: &str = "MAIL FROM:<eve@shop.example>\r\nRCPT TO:<news@x.example>\r\nDATA\r\nhidden\r\n";
+const BEGIN: &str =
+    "EHLO x\r\nMAIL FROM:<ann@shop.example>\r\nRCPT TO:<news@x.example>\r\nDATA\r\n";
+const HIDDEN: &str =
+    "MAIL FROM:<eve@shop.example>\r\nRCPT TO:<news@x.example>\r\nDATA\r\nhidden\r\n";
 
 #[tokio::test]
 async fn only_one_end_ends_a_mail() {
     for end in [
-        "\n.\n", "\n.\r\n", "\r\n.\n", "\r.\r", "\r.\r\n", "\r\n.\r", "\r\n.\r\r\n", "\n\n.\r\n", "\r\n\0.\r\n",
-        "\r\r\n.\r\r\n", "\n.\r\r\n", "\r\n.\r\0\n", "\r\n. \r\n",
+        "\n.\n",
+        "\n.\r\n",
+        "\r\n.\n",
+        "\r.\r",
+        "\r.\r\n",
+        "\r\n.\r",
+        "\r\n.\r\r\n",
+        "\n\n.\r\n",
+        "\r\n\0.\r\n",
+        "\r\r\n.\r\r\n",
+        "\n.\r\r\n",
+        "\r\n.\r\0\n",
+        "\r\n. \r\n",
     ] {
         let double = Double::default();
         let client = format!("{BEGIN}shown{end}{HIDDEN}.\r\nNOOP\r\n");

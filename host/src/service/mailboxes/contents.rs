@@ -149,7 +149,8 @@ impl Core {
         tenant: &TenantName,
         parameters: &mut Json,
     ) -> Result<(), Error> {
-        let Some(content) = parameters.as_object_mut().and_then(|all| all.get_mut("content")) else {
+        let Some(content) = parameters.as_object_mut().and_then(|all| all.get_mut("content"))
+        else {
             return Ok(());
         };
         let Json::String(mailbox) = content else { return Ok(()) };
@@ -163,10 +164,13 @@ impl Core {
             }
             latest => latest?,
         };
-        let latest = latest
-            .ok_or_else(|| missing(format!("the mailbox {mailbox:?} is empty: send something to it")))?;
+        let latest = latest.ok_or_else(|| {
+            missing(format!("the mailbox {mailbox:?} is empty: send something to it"))
+        })?;
         if !latest.files.is_empty() && self.config.public_url.is_empty() {
-            tracing::warn!("a message links files of a mailbox, and nobody can follow: set public_url");
+            tracing::warn!(
+                "a message links files of a mailbox, and nobody can follow: set public_url"
+            );
         }
         let files: Vec<Json> = (latest.files.iter())
             .map(|file| json!({ "name": file.name, "url": file.url }))
@@ -175,7 +179,11 @@ impl Core {
         Ok(())
     }
 
-    fn content_told(&self, tenant: TenantId, content: &ContentRecord) -> Result<ContentInfo, Error> {
+    fn content_told(
+        &self,
+        tenant: TenantId,
+        content: &ContentRecord,
+    ) -> Result<ContentInfo, Error> {
         let text = match &content.text {
             None => String::new(),
             Some(kept) => {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde_json::Value as Json;
+
 use super::contents::Target;
 use super::post::Post;
 use super::{ContentFile, NewContent};
@@ -113,6 +115,23 @@ impl Service {
     ) -> Result<Option<ContentInfo>, Error> {
         blocking!(self, tenant = tenant.clone(), mailbox = mailbox.to_owned();
             core => core.latest_content(&tenant, &mailbox))
+    }
+
+    /// Parameters of a message with what is in a mailbox in the place of its name: see `content` of campaigns.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such mailbox, or nothing in it.
+    pub async fn resolve_content(
+        &self,
+        tenant: &TenantName,
+        parameters: Json,
+    ) -> Result<Json, Error> {
+        let mut parameters = parameters;
+        blocking!(self, tenant = tenant.clone(); core => {
+            core.resolve_content(&tenant, &mut parameters)?;
+            Ok(parameters)
+        })
     }
 
     /// The file of a link.

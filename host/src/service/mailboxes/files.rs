@@ -7,9 +7,9 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
 use super::FileRecord;
+use crate::service::Error;
 use crate::service::book::Account;
 use crate::service::core::Core;
-use crate::service::Error;
 use crate::store::TenantId;
 
 /// Bytes of the tenant's number, of the hash, and of the code: 128 bits, which nobody guesses.

@@ -46,8 +46,8 @@ impl Core {
         if self.is_stopping() {
             return Err(Refused::Later);
         }
-        let mail = mime::read(&incoming.bytes)
-            .map_err(|error| Refused::Unreadable(error.to_string()))?;
+        let mail =
+            mime::read(&incoming.bytes).map_err(|error| Refused::Unreadable(error.to_string()))?;
         let places: Option<BTreeSet<(String, String)>> =
             incoming.to.iter().map(|to| named(self, to)).collect();
         let places = places.ok_or(Refused::Unknown)?.into_iter();
@@ -84,7 +84,8 @@ fn named(core: &Core, address: &str) -> Option<(String, String)> {
     let address = address.to_ascii_lowercase();
     let (local, domain) = address.rsplit_once('@')?;
     let (mailbox, tenant) = local.split_once('.')?;
-    let ours = domain == core.config.mailbox.domain && !tenant.contains('.');
+    let own = core.config.mailbox.domain.as_str();
+    let ours = !own.is_empty() && domain == own && !tenant.contains('.');
     ours.then(|| (tenant.to_owned(), mailbox.to_owned()))
 }
 
