@@ -32,6 +32,8 @@ mod host;
 pub mod hosted;
 pub mod ingest;
 mod kit;
+#[doc(hidden)]
+pub mod mailbox;
 mod page;
 pub mod replay;
 pub mod sandbox;

@@ -144,6 +144,13 @@ fn table() -> Vec<Row> {
         row("POST", path, Manage, NotFound, Body::None);
     }
     row("DELETE", "/v1/campaigns/{campaign}", Manage, NotFound, Body::None);
+    row("GET", "/v1/mailboxes", Manage, Own, Body::None);
+    row("GET", "/v1/mailboxes/{mailbox}", Manage, NotFound, Body::None);
+    row("GET", "/v1/mailboxes/{mailbox}/contents", Manage, NotFound, Body::None);
+    row("GET", "/v1/mailboxes/{mailbox}/contents/{content}", Manage, NotFound, Body::None);
+    let text = Body::Raw("text/plain", "of whoever asks".into());
+    row("POST", "/v1/mailboxes/{mailbox}/contents", Manage, NotFound, text);
+    row("PUT", "/v1/mailboxes/{mailbox}", Manage, Own, Body::Json(json!({})));
     row("GET", "/v1/attempts", Manage, Own, Body::None);
     row("POST", "/v1/attempts/{tracking}/resend", Manage, NotFound, Body::None);
     row("GET", "/v1/users/{user}", Manage, NotFound, Body::None);
@@ -172,6 +179,7 @@ fn table() -> Vec<Row> {
     // What takes away is last.
     // By then everybody has one of this name.
     row("DELETE", "/v1/channels/{channel}", Manage, Own, Body::None);
+    row("DELETE", "/v1/mailboxes/{mailbox}", Manage, Own, Body::None);
     row("DELETE", "/v1/policies/{digest}", Manage, NotFound, Body::None);
     row("DELETE", "/v1/tenants/{tenant}/keys/{id}", Keeper, NotFound, Body::None);
     row("DELETE", "/v1/tenants/{tenant}", Admin, NotFound, Body::None);
@@ -213,6 +221,10 @@ impl Scene {
         let letter = a.letters("eve", 1).await.remove(0);
         let key = a.post("/v1/tenants/a/keys").json(&json!({ "name": "of-a", "scope": "ingest" }));
         let key = key.send().await.is(201).json();
+        let mailbox = stage.server.ask("PUT", "/v1/mailboxes/box").by(&a.manage);
+        mailbox.json(&json!({ "senders": ["of-a@x.example"] })).send().await.is(201);
+        let content = a.post("/v1/mailboxes/box/contents?subject=of-a").body("text/plain", "of-a");
+        let content = content.send().await.is(201).json();
         let names = BTreeMap::from([
             ("{digest}", digest),
             ("{number}", number.to_string()),
@@ -223,6 +235,8 @@ impl Scene {
             ("{tracking}", letter["tracking"].as_str().unwrap().to_owned()),
             ("{channel}", "hook".to_owned()),
             ("{campaign}", composed["number"].to_string()),
+            ("{mailbox}", "box".to_owned()),
+            ("{content}", content["id"].to_string()),
             ("{address}", "+49307654321".to_owned()),
         ]);
         let hook = stage.server.ask("PUT", "/v1/channels/hook").by(&a.manage).json(&hook("of-a"));
@@ -264,6 +278,8 @@ impl Scene {
             "/v1/users/eve",
             "/v1/channels",
             "/v1/suppressions",
+            "/v1/mailboxes",
+            "/v1/mailboxes/box/contents",
         ] {
             all.push(self.a.get(path).send().await.is(200).text());
         }
@@ -294,6 +310,9 @@ async fn every_route_of_the_document_is_in_the_table() {
     let known = table().into_iter();
     let mut known: Vec<(String, String)> =
         known.map(|row| (row.method.to_owned(), row.path.replace("{letter}", "{id}"))).collect();
+    for (_, path) in &mut known {
+        *path = path.replace("{content}", "{id}");
+    }
     known.sort();
     documented.sort();
     assert_eq!(known, documented);
@@ -404,6 +423,8 @@ async fn same_for_nobody(scene: &Scene, row: &Row, key: &str, got: Got) {
             "{channel}",
             "{campaign}",
             "{address}",
+            "{mailbox}",
+            "{content}",
         ];
         names.iter().fold(text.to_owned(), |text, name| text.replace(name, "99"))
     };

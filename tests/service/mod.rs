@@ -20,6 +20,7 @@ mod ingest;
 mod isolation;
 mod life;
 mod load;
+mod mailbox;
 mod policies;
 mod privacy;
 mod sdk;

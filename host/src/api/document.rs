@@ -23,7 +23,7 @@ use super::refusal::{self, Documented};
 
 const INTRODUCTION: &str = include_str!("document.md");
 
-const TAGS: [(&str, &str); 9] = [
+const TAGS: [(&str, &str); 10] = [
     ("Events", "What users do: in Segment's format, as CloudEvents, or as history in bulk."),
     ("Policies", "The rules: WebAssembly components that a tenant uploads."),
     ("Releases", "The versions of a tenant's strategy, which puts policies to work."),
@@ -33,6 +33,7 @@ const TAGS: [(&str, &str); 9] = [
         "The ways to reach users that a tenant has set up, and addresses that are left alone.",
     ),
     ("Campaigns", "Groups of users, campaigns for them, and what messages cost."),
+    ("Mailboxes", "Texts and files that messages are composed with, sent in by mail or uploaded."),
     ("Inbox", "What the app of a user asks for, with the user's own token."),
     ("Tenants and keys", "Who may use the service. Tenants know nothing of each other."),
     ("Service", "How the service is."),

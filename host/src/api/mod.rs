@@ -18,6 +18,7 @@ mod extract;
 mod import;
 mod inbox;
 mod ingest;
+mod mailboxes;
 mod meta;
 mod observe;
 mod policies;
@@ -89,6 +90,7 @@ fn of_servers() -> OpenApiRouter<Api> {
         .merge(users::routes())
         .merge(channels::routes())
         .merge(campaigns::routes())
+        .merge(mailboxes::routes())
         .merge(account::routes())
         .merge(tenants::routes())
         .merge(meta::routes())

@@ -1,12 +1,13 @@
-//! What recipients and providers come to without a key: links in messages, the pages behind them, and
-//! callbacks. A link names an attempt by its tracking id, which nobody can guess; a callback is signed. Not
+//! What recipients and providers come to without a key: links in messages, the pages behind them,
+//! files of mailboxes, and callbacks. A link names an attempt by its tracking id, or a file by a code, which nobody
+//! can guess; a callback is signed. Not
 //! part of the OpenAPI document: no program of a tenant calls them. Touches the service only.
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, FromRequestParts, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 
@@ -33,6 +34,7 @@ pub(super) fn routes() -> Router<Api> {
         .route("/o/{token}", get(opened))
         .route("/u/{token}", get(asks_to_unsubscribe).post(unsubscribe))
         .route("/p/{token}", get(preferences).post(choose))
+        .route("/c/{token}", get(file))
         .route("/v1/callbacks/{tenant}/{channel}", get(callback).post(callback))
         .method_not_allowed_fallback(refusal::no_method)
         .layer(DefaultBodyLimit::max(MOST))
@@ -215,6 +217,41 @@ async fn chosen_page(api: &Api, token: &str, visitor: &Visitor, saved: bool) -> 
         }
         Err(error) => lost(error, visitor),
     }
+}
+
+/// A file of a mailbox. Whatever it is, a browser stores it and does not run it.
+async fn file(State(api): State<Api>, Token(token): Token, visitor: Visitor) -> Response {
+    let file = match api.service.content_file(&token).await {
+        Ok(file) => file,
+        Err(error) => return lost(error, &visitor),
+    };
+    let headers = [
+        (header::CONTENT_TYPE, file.media_type),
+        (header::CONTENT_DISPOSITION, attached(&file.name)),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox".to_owned()),
+        // The link is the right to the file, and ends with it.
+        (header::CACHE_CONTROL, "private, no-cache".to_owned()),
+        (header::REFERRER_POLICY, "no-referrer".to_owned()),
+        (HeaderName::from_static("x-robots-tag"), "noindex, nofollow".to_owned()),
+    ];
+    (headers, file.bytes).into_response()
+}
+
+/// Says what a file is called when it is stored (RFC 6266): as well as ASCII can, and then as it is.
+fn attached(name: &str) -> String {
+    let plain =
+        |c: char| if c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '%') { c } else { '_' };
+    let plain: String = name.chars().map(plain).collect();
+    let mut whole = String::new();
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            whole.push(char::from(byte));
+        } else {
+            whole.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{whole}")
 }
 
 async fn callback(

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::{Done, output};
 use crate::api;
 use crate::config::{self, Config, Format, Overrides};
+use crate::mailbox;
 use crate::sandbox::{CodeCache, Compiler, Limits, Sandbox};
 use crate::service::{Builder, Service};
 use crate::store::sqlite::{Options, Sqlite};
@@ -72,6 +73,12 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Done> {
     let listener = std::net::TcpListener::bind(config.listen)
         .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
         .with_context(|| format!("cannot listen on {}", config.listen))?;
+    let mail = config.mailbox.listen.map(|at| {
+        std::net::TcpListener::bind(at)
+            .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
+            .with_context(|| format!("cannot listen for mail on {at}"))
+    });
+    let mail = mail.transpose()?;
     let service = open(&config)?;
     let first = match arguments.new_admin_key {
         true => Some(service.new_admin_key()?),
@@ -84,7 +91,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Done> {
         .worker_threads(std::thread::available_parallelism().map_or(1, usize::from).min(4))
         .enable_all()
         .build()?;
-    runtime.block_on(serve(&config, listener, service))?;
+    runtime.block_on(serve(&config, listener, mail, service))?;
     Ok(Done::Well)
 }
 
@@ -115,16 +122,38 @@ fn open(config: &Config) -> anyhow::Result<Service> {
 async fn serve(
     config: &Config,
     listener: std::net::TcpListener,
+    mail: Option<std::net::TcpListener>,
     service: Service,
 ) -> anyhow::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let at = listener.local_addr()?;
+    let mail = mail.map(tokio::net::TcpListener::from_std).transpose()?;
     let running = service.run()?;
     // Before anybody is told that it runs: whoever says stop from then on is heard.
     let stop = stop(service.clone())?;
+    let (tell, mut told) = watch::channel(false);
+    let taking = match mail {
+        None => None,
+        Some(mail) => {
+            let domain = &config.mailbox.domain;
+            output::print(&format!("taking mail for {domain} on {}\n", mail.local_addr()?))?;
+            let (limits, post) = (service.mail_limits(), service.post());
+            Some(tokio::spawn(mailbox::serve(mail, limits, post, async move {
+                // Whoever could say so is gone once all is over.
+                let _ = told.wait_for(|stopping| *stopping).await;
+            })))
+        }
+    };
     output::print(&format!("listening on http://{at}, data in {}\n", shown(&config.data)))?;
+    let stop = async move {
+        stop.await;
+        let _ = tell.send(true);
+    };
     let served = api::serve(listener, service, stop).await;
     tracing::info!("stopping: what was taken is stored, no more is");
+    if let Some(taking) = taking {
+        taking.await.context("the listener for mail failed")?;
+    }
     running.stop().await?;
     served.context("the server failed")
 }

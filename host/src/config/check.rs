@@ -21,6 +21,11 @@ pub(super) fn check(kind: &Kind, raw: &Raw) -> Result<Value, String> {
         Kind::Spans => spans(raw),
         Kind::Networks => networks(raw),
         Kind::Address => address(raw),
+        Kind::AddressOrNone => match text(raw) {
+            Some("") => Ok("".into()),
+            _ => address(raw),
+        },
+        Kind::Domain => domain(raw),
         Kind::Url => url(raw),
         Kind::Word(words) => word(raw, words),
         Kind::Count { least, most, why } => count(raw, *least, *most, why),
@@ -66,6 +71,21 @@ fn address(raw: &Raw) -> Result<Value, String> {
             shown(raw)
         )
     })
+}
+
+fn domain(raw: &Raw) -> Result<Value, String> {
+    let name = text(raw).ok_or_else(|| format!("{} is no text", shown(raw)))?.to_ascii_lowercase();
+    let label = |label: &str| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        (1..=63).contains(&label.len())
+            && label.chars().all(plain)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    if name.is_empty() || (name.len() <= 190 && name.split('.').all(label)) {
+        return Ok(name.into());
+    }
+    Err(format!("{} is no name of a host, like \"mail.example.com\"", shown(raw)))
 }
 
 fn url(raw: &Raw) -> Result<Value, String> {

@@ -27,6 +27,10 @@ pub(super) enum Kind {
     Networks,
     /// An IP address and a port.
     Address,
+    /// Empty, or an IP address and a port.
+    AddressOrNone,
+    /// Empty, or the name of a host.
+    Domain,
     /// Empty, or where something is reached over HTTP.
     Url,
     /// One of these words.
@@ -128,6 +132,14 @@ pub(super) static KEYS: &[Key] = &[
     key("secrets", "key_file", Kind::PathOrNone),
     key("inbox", "token_life", span(MINUTE, DAY.saturating_mul(30), "clocks differ by seconds")),
     key("inbox", "most_streams", count(0, 10_000_000, "")),
+    key("mailbox", "listen", Kind::AddressOrNone),
+    key("mailbox", "domain", Kind::Domain),
+    key("mailbox", "message_bytes", bytes(KIB, GIB, "no mail is so small")),
+    key("mailbox", "connections", count(1, 100_000, "nobody would be let in")),
+    key("mailbox", "per_address", count(1, 100_000, "nobody would be let in")),
+    key("mailbox", "timeout", span(MS.saturating_mul(100), HOUR, "honest senders would fail")),
+    key("mailbox", "contents", count(1, 1_000, "nothing would be kept")),
+    key("mailbox", "tenant_bytes", bytes(KIB, 1024 * GIB, "nothing would be kept")),
     key("http", "request_timeout", span(SECOND, HOUR, "honest requests would fail")),
     key("http", "header_timeout", span(SECOND, HOUR, "honest requests would fail")),
     key("http", "connections", count(1, 10_000_000, "nobody would be let in")),

@@ -25,7 +25,7 @@ use self::layers::Given;
 
 pub use self::error::{ConfigError, Place, Problem};
 pub use self::sections::{
-    Config, Delivery, Engine, Format, Http, Inbox, Ingest, Level, Log, Policies, Store,
+    Config, Delivery, Engine, Format, Http, Inbox, Ingest, Level, Log, Mailbox, Policies, Store,
 };
 
 /// The default, which is the documentation too.
@@ -151,7 +151,7 @@ fn document(settled: &Settled) -> DocumentMut {
 
 /// What is wrong only in combination: the first of two keys must not be more than the second.
 fn together(config: &Config, settled: &Settled) -> Vec<Problem> {
-    let Config { ingest, http, .. } = config;
+    let Config { ingest, mailbox, http, .. } = config;
     let pairs = [
         (
             ingest.item_bytes > ingest.batch_bytes,
@@ -183,6 +183,18 @@ fn together(config: &Config, settled: &Settled) -> Vec<Problem> {
             ("http", "request_timeout"),
             "the head is a part of the request",
         ),
+        (
+            mailbox.message_bytes as u64 > mailbox.tenant_bytes,
+            ("mailbox", "message_bytes"),
+            ("mailbox", "tenant_bytes"),
+            "such a mail could not be kept",
+        ),
+        (
+            mailbox.per_address > mailbox.connections,
+            ("mailbox", "per_address"),
+            ("mailbox", "connections"),
+            "there are not so many",
+        ),
     ];
     let mut problems = Vec::new();
     for (wrong, one, other, why) in pairs {
@@ -198,6 +210,15 @@ fn together(config: &Config, settled: &Settled) -> Vec<Problem> {
             message: format!(
                 "{}.{} = {} is more than {}.{} = {}: {why}",
                 one.0, one.1, less, other.0, other.1, more
+            ),
+        });
+    }
+    let listen = settled.get(&("mailbox", "listen")).filter(|_| mailbox.listen.is_some());
+    if let Some((listen, at)) = listen.filter(|_| mailbox.domain.is_empty()) {
+        problems.push(Problem {
+            place: at.clone(),
+            message: format!(
+                "mailbox.listen = {listen} needs mailbox.domain: without it no mailbox has an address"
             ),
         });
     }

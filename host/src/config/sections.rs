@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::units::{bytes, span, spans, words};
+use super::units::{address, bytes, span, spans, words};
 
 /// The service's configuration, as the layers settled it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -35,6 +35,8 @@ pub struct Config {
     pub secrets: Secrets,
     /// Messages inside the app.
     pub inbox: Inbox,
+    /// Mail that comes in.
+    pub mailbox: Mailbox,
     /// The HTTP server.
     pub http: Http,
     /// The same as a file, with where each value comes from.
@@ -218,6 +220,32 @@ pub struct Inbox {
     pub token_life: Duration,
     /// Open streams, over all users.
     pub most_streams: usize,
+}
+
+/// Mail that comes in, and what is kept of it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mailbox {
+    /// Where mail is taken; none if it is not.
+    #[serde(with = "address")]
+    pub listen: Option<SocketAddr>,
+    /// What the addresses end with; empty if nobody said.
+    pub domain: String,
+    /// Bytes of a mail or an upload.
+    #[serde(with = "bytes")]
+    pub message_bytes: usize,
+    /// Connections open at once.
+    pub connections: usize,
+    /// Connections open at once from one address.
+    pub per_address: usize,
+    /// How long a sender may take for one line.
+    #[serde(with = "span")]
+    pub timeout: Duration,
+    /// Contents of a mailbox.
+    pub contents: usize,
+    /// Bytes of a tenant's contents.
+    #[serde(with = "bytes")]
+    pub tenant_bytes: u64,
 }
 
 /// The HTTP server.

@@ -56,6 +56,11 @@ fn the_default_is_as_promised() {
     assert_eq!((delivery.retries.len(), delivery.timeout), (6, day / 5_760));
     assert!(delivery.allow_networks.is_empty() && config.secrets.key_file.as_os_str().is_empty());
     assert_eq!((config.inbox.token_life, config.inbox.most_streams), (day / 24, 10_000));
+    let mailbox = &config.mailbox;
+    assert_eq!((mailbox.listen, mailbox.domain.as_str()), (None, ""));
+    assert_eq!((mailbox.message_bytes, mailbox.tenant_bytes), (10 << 20, 256 << 20));
+    assert_eq!((mailbox.connections, mailbox.per_address, mailbox.contents), (64, 8, 20));
+    assert_eq!(mailbox.timeout, day / 1_440);
     let http = &config.http;
     assert_eq!((http.request_timeout, http.header_timeout), (day / 1_440, day / 8_640));
     assert_eq!((http.connections, http.drain), (10_000, day / 8_640));
@@ -244,6 +249,14 @@ fn a_wrong_value_has_a_place_and_a_reason() {
             "\"localhost\"",
             "\"localhost\" is no IP address with a port, like \"127.0.0.1:8080\" or \"[::]:8080\"",
         ),
+        (
+            "mailbox.listen",
+            "\"25\"",
+            "\"25\" is no IP address with a port, like \"127.0.0.1:8080\" or \"[::]:8080\"",
+        ),
+        ("mailbox.domain", "\"a..b\"", "\"a..b\" is no name of a host, like \"mail.example.com\""),
+        ("mailbox.domain", "\"-a.b\"", "\"-a.b\" is no name of a host, like \"mail.example.com\""),
+        ("mailbox.domain", "1", "1 is no text"),
         ("data", "\"\"", "there must be a path"),
         ("data", "1", "1 is no text"),
         ("data", "\"a\\u0000\"", "\"a\\0\" has characters that are none"),
@@ -367,6 +380,17 @@ fn some_values_do_not_go_together() {
     let said = said("", &[("NUDGE_HTTP_REQUEST_TIMEOUT", "5s")]);
     assert_eq!(said.len(), 2, "{said:?}");
     assert!(said.iter().all(|line| line.starts_with("NUDGE_HTTP_REQUEST_TIMEOUT: ")), "{said:?}");
+    let mail = "[mailbox]\nlisten = \"127.0.0.1:25\"\n";
+    assert_eq!(
+        self::said(mail, &NONE),
+        ["nudge.toml:2:10: mailbox.listen = \"127.0.0.1:25\" needs mailbox.domain: without it no \
+             mailbox has an address"]
+    );
+    let config = load(&format!("{mail}domain = \"Mail.Example.com\""), &NONE).unwrap();
+    assert_eq!(config.mailbox.listen.unwrap().port(), 25);
+    assert_eq!(config.mailbox.domain, "mail.example.com");
+    let said = self::said("[mailbox]\ntenant_bytes = \"1MiB\"\nper_address = 65", &NONE);
+    assert_eq!(said.len(), 2, "{said:?}");
 }
 
 #[test]

@@ -83,6 +83,23 @@ pub(super) mod span {
     }
 }
 
+/// For serde: an IP address with a port, or none.
+pub(super) mod address {
+    use std::net::SocketAddr;
+
+    use serde::{Deserialize, Deserializer, de::Error};
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<SocketAddr>, D::Error> {
+        let text = String::deserialize(from)?;
+        match text.as_str() {
+            "" => Ok(None),
+            text => text.parse().map(Some).map_err(|_| D::Error::custom("no address")),
+        }
+    }
+}
+
 /// For serde: spans of time with spaces between.
 pub(super) mod spans {
     use std::time::Duration;

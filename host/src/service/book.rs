@@ -2,6 +2,7 @@
 //! change of which is durable before anybody sees it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,7 @@ use super::channels::ChannelRecord;
 use super::core::{Core, stored};
 use super::forget::ErasureRecord;
 use super::keys::StoredKey;
+use super::mailboxes::{ContentRecord, MailboxRecord};
 use super::words::{PolicyInfo, ReleaseStatus};
 use crate::store::{Change, ControlRecord, Store, TenantId};
 
@@ -25,6 +27,8 @@ pub(super) const RELEASE: &str = "release";
 pub(super) const CHANNEL: &str = "channel";
 pub(super) const ERASURE: &str = "erasure";
 pub(super) const CAMPAIGN: &str = "campaign";
+pub(super) const MAILBOX: &str = "mailbox";
+pub(super) const CONTENT: &str = "content";
 
 /// A tenant, as it is kept.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -79,6 +83,9 @@ pub(super) struct Account {
     pub(super) campaigns: BTreeMap<u64, CampaignRecord>,
     /// Erasures that are not over.
     pub(super) erasures: BTreeMap<String, ErasureRecord>,
+    pub(super) mailboxes: BTreeMap<String, MailboxRecord>,
+    /// What is in all of them, oldest first.
+    pub(super) contents: BTreeMap<u64, Arc<ContentRecord>>,
 }
 
 impl Account {
@@ -172,6 +179,8 @@ impl Book {
                             channels: BTreeMap::new(),
                             campaigns: BTreeMap::new(),
                             erasures: BTreeMap::new(),
+                            mailboxes: BTreeMap::new(),
+                            contents: BTreeMap::new(),
                         };
                         self.accounts.insert(tenant.name, account);
                     }
@@ -219,6 +228,18 @@ impl Book {
                     account.erasures.insert(erasure.id.clone(), erasure);
                 }
             }
+            MAILBOX => {
+                let mailbox: MailboxRecord = read(record)?;
+                if let Some(account) = self.by_number(record.tenant) {
+                    account.mailboxes.insert(mailbox.name.clone(), mailbox);
+                }
+            }
+            CONTENT => {
+                let content: ContentRecord = read(record)?;
+                if let Some(account) = self.by_number(record.tenant) {
+                    account.contents.insert(content.id, Arc::new(content));
+                }
+            }
             // A later version may know more.
             other => tracing::warn!("a control record of an unknown kind: {other}"),
         }
@@ -259,6 +280,16 @@ impl Book {
             CAMPAIGN => {
                 if let (Some(account), Ok(number)) = (self.by_number(tenant), id.parse::<u64>()) {
                     account.campaigns.remove(&number);
+                }
+            }
+            MAILBOX => {
+                if let Some(account) = self.by_number(tenant) {
+                    account.mailboxes.remove(id);
+                }
+            }
+            CONTENT => {
+                if let (Some(account), Ok(id)) = (self.by_number(tenant), id.parse::<u64>()) {
+                    account.contents.remove(&id);
                 }
             }
             RELEASE => {

@@ -130,10 +130,21 @@ impl Core {
     /// The campaign with what its parameters name in the tenant's mailboxes in its place.
     fn with_content(
         &self,
-        _tenant: &TenantName,
+        tenant: &TenantName,
         campaign: &strategy::Campaign,
     ) -> Result<strategy::Campaign, Error> {
-        Ok(campaign.clone())
+        let mut campaign = campaign.clone();
+        self.resolve_content(tenant, &mut campaign.parameters).map_err(|error| match error {
+            Error::Invalid { issues, .. } => {
+                let place = |issue: Issue| Issue {
+                    path: format!("/parameters{}", issue.path),
+                    message: issue.message,
+                };
+                refused(issues.into_iter().map(place).collect())
+            }
+            error => error,
+        })?;
+        Ok(campaign)
     }
 
     /// Composes and keeps a campaign; it reaches nobody before it is launched.

@@ -33,6 +33,8 @@ struct Run {
     round: u64,
     /// The release that it was composed under.
     release: u64,
+    /// The content of a mailbox that it was composed with.
+    content: Option<u64>,
     launch: Arc<Launch>,
     /// The member that the lane was last told of.
     at: Option<(Seq, Arc<str>)>,
@@ -101,7 +103,9 @@ impl Core {
         // Before the cursor is read: whatever comes to nothing from here on makes it be read again.
         let round = lane.round();
         let key = (tenant.number, campaign.number);
-        let current = |run: &Run| run.round == round && run.release == live.number;
+        let content = self.content_of(&name, campaign);
+        let current =
+            |run: &Run| run.round == round && run.release == live.number && run.content == content;
         if !runs.0.get(&key).is_some_and(current) {
             let paced =
                 runs.0.get(&key).map_or(self.clock.now().0.saturating_mul(1_000), |r| r.paced);
@@ -109,7 +113,7 @@ impl Core {
                 return Ok(false);
             };
             let at = self.stands_at(tenant.number, campaign)?;
-            let run = Run { round, release: live.number, launch, at, paced };
+            let run = Run { round, release: live.number, content, launch, at, paced };
             runs.0.insert(key, run);
         }
         let Some(run) = runs.0.get_mut(&key) else { return Ok(false) };
@@ -190,6 +194,17 @@ impl Core {
             }
         }
         Ok(wrong.is_none().then(|| Arc::new(launch)))
+    }
+
+    /// The latest content of the mailbox that a standing campaign names: with each that comes in it is
+    /// composed anew. Others are what they were when they were composed first.
+    fn content_of(&self, tenant: &TenantName, campaign: &CampaignRecord) -> Option<u64> {
+        let mailbox =
+            campaign.new.parameters.get("content").and_then(|content| content.as_str())?;
+        self.read_book(|book| {
+            let contents = &book.tenant(tenant.as_str()).filter(|_| campaign.standing)?.contents;
+            contents.values().rev().find(|own| own.mailbox == mailbox).map(|own| own.id)
+        })
     }
 
     /// Where a campaign goes on: after the last member that it has reached.

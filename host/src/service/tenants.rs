@@ -141,6 +141,7 @@ impl Core {
             changes.extend(account.releases.keys().map(|release| remove(RELEASE, number, release)));
             changes.extend(account.channels.keys().map(|name| remove(CHANNEL, number, name)));
             changes.extend(account.erasures.keys().map(|id| remove(ERASURE, number, id)));
+            changes.extend(super::mailboxes::removals(&account));
             changes.push(remove(TENANT, number, &record.name));
             self.change(&changes)?;
             let pinned = account.releases.values().flat_map(|release| &release.pinned);

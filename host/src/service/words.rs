@@ -2,12 +2,14 @@
 //! the HTTP interface writes them as they are here.
 
 mod campaigns;
+mod mailbox;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub(super) use self::campaigns::each;
 pub use self::campaigns::*;
+pub use self::mailbox::{ContentInfo, FileInfo, MailboxInfo, NewMailbox};
 
 /// A tenant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]

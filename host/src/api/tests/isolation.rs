@@ -136,6 +136,17 @@ fn table() -> Vec<(&'static str, &'static str, Needs, Other, Ask)> {
         ask.json(json!({ "channel": "sms", "address": "+49307654321" }))
     });
 
+    row("GET", "/v1/mailboxes", Manage, Own, same);
+    row("GET", "/v1/mailboxes/{mailbox}", Manage, NotFound, same);
+    row("DELETE", "/v1/mailboxes/{mailbox}", Manage, NotFound, same);
+    row("GET", "/v1/mailboxes/{mailbox}/contents", Manage, NotFound, same);
+    row("POST", "/v1/mailboxes/{mailbox}/contents", Manage, NotFound, |ask| {
+        ask.body("text/plain", "of whoever asks")
+    });
+    row("GET", "/v1/mailboxes/{mailbox}/contents/{content}", Manage, NotFound, same);
+    // Afterwards the other tenant has one of that name itself.
+    row("PUT", "/v1/mailboxes/{mailbox}", Manage, Own, |ask| ask.json(json!({})));
+
     row("GET", "/v1/attempts", Manage, Own, same);
     row("POST", "/v1/attempts/{tracking}/resend", Manage, NotFound, same);
     row("GET", "/v1/users/{user}", Manage, NotFound, same);
@@ -156,7 +167,7 @@ fn table() -> Vec<(&'static str, &'static str, Needs, Other, Ask)> {
 }
 
 /// What stands for what tenant `a` has, with what stands for what nobody has.
-const NOBODYS: [(&str, &str); 9] = [
+const NOBODYS: [(&str, &str); 11] = [
     ("{digest}", "zz"),
     ("{number}", "99"),
     ("{user}", "zz"),
@@ -166,6 +177,8 @@ const NOBODYS: [(&str, &str); 9] = [
     ("{tracking}", "zz"),
     ("{channel}", "zz"),
     ("{campaign}", "99"),
+    ("{mailbox}", "zz"),
+    ("{content}", "99"),
 ];
 
 /// A channel that needs no secret.
@@ -204,6 +217,10 @@ async fn with_everything() -> (Stage, Names) {
     stage.send(suppressed).await.is(204);
     let composed = ask("POST", "/v1/campaigns").by(&stage.manage).json(campaign());
     let composed = stage.send(composed).await.is(201).json()["number"].to_string();
+    let mailbox = ask("PUT", "/v1/mailboxes/of-a-box").by(&stage.manage).json(json!({}));
+    stage.send(mailbox).await.is(201);
+    let content = ask("POST", "/v1/mailboxes/of-a-box/contents?subject=of-a").by(&stage.manage);
+    let content = stage.send(content.body("text/plain", "of-a")).await.is(201);
     let names = vec![
         ("{digest}", digest),
         ("{number}", number),
@@ -214,6 +231,8 @@ async fn with_everything() -> (Stage, Names) {
         ("{tracking}", letter.tracking),
         ("{channel}", "of-a-hook".to_owned()),
         ("{campaign}", composed),
+        ("{mailbox}", "of-a-box".to_owned()),
+        ("{content}", content.json()["id"].to_string()),
     ];
     (stage, names)
 }
@@ -234,6 +253,7 @@ fn every_route_is_in_the_table() {
     let mut known: Vec<(String, String)> = table()
         .into_iter()
         .map(|(method, path, ..)| (method.to_owned(), path.replace("{letter}", "{id}")))
+        .map(|(method, path)| (method, path.replace("{content}", "{id}")))
         .collect();
     let mut documented = operations();
     known.sort();
@@ -350,7 +370,7 @@ async fn of_another_tenant() {
         let ask_for = named(ask_for, &names);
         let got = stage.send(ask_for.clone().by(key)).await;
         // What was asked for may be repeated.
-        let text = got.text().replace("of-a-hook", "");
+        let text = got.text().replace("of-a-hook", "").replace("of-a-box", "");
         assert!(!text.contains("of-a"), "{method} {path}: {text}");
         if other == Own {
             assert!(got.status < 300 || got.status == 409, "{method} {path}: {}", got.text());
@@ -390,9 +410,15 @@ async fn of_another_tenant() {
 
 async fn everything_of_a(stage: &Stage) -> Vec<String> {
     let mut all = vec![stage.events().to_string()];
-    for path in
-        ["/v1/policies", "/v1/releases", "/v1/tenants/a/keys", "/v1/attempts", "/v1/users/eve"]
-    {
+    for path in [
+        "/v1/policies",
+        "/v1/releases",
+        "/v1/tenants/a/keys",
+        "/v1/attempts",
+        "/v1/users/eve",
+        "/v1/mailboxes",
+        "/v1/mailboxes/of-a-box/contents",
+    ] {
         let got = stage.send(ask("GET", path).by(&stage.manage)).await.is(200);
         all.push(without_use(got.json()).to_string());
     }

@@ -15,6 +15,7 @@ mod forget;
 mod history;
 mod lanes;
 mod limits;
+mod mailboxes;
 mod people;
 mod releases;
 mod tenants;
