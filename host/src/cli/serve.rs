@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use super::{Done, output};
 use crate::api;
 use crate::config::{self, Config, Format, Overrides};
+use crate::feed::Feed;
 use crate::sandbox::{CodeCache, Compiler, Limits, Sandbox};
 use crate::service::{Builder, Service};
 use crate::store::sqlite::{Options, Sqlite};
@@ -123,8 +124,10 @@ async fn serve(
     // Before anybody is told that it runs: whoever says stop from then on is heard.
     let stop = stop(service.clone())?;
     output::print(&format!("listening on http://{at}, data in {}\n", shown(&config.data)))?;
+    let feed = Feed::start(&service, &config.feed);
     let served = api::serve(listener, service, stop).await;
     tracing::info!("stopping: what was taken is stored, no more is");
+    feed.stop().await;
     running.stop().await?;
     served.context("the server failed")
 }

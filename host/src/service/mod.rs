@@ -26,6 +26,7 @@ mod core;
 mod error;
 mod explain;
 mod faults;
+mod feed;
 mod forget;
 mod group;
 mod keys;
@@ -66,6 +67,7 @@ use std::time::Duration;
 
 use self::core::{Core, Parts};
 pub use self::error::Error;
+pub use self::feed::{END, Portion, Waiting};
 pub use self::lines::is_nobodys;
 pub use self::person::WantedAttempts;
 pub use self::reach::{Followed, Report};
