@@ -3,11 +3,13 @@
 //! service's business. The cache of states and the window of message ids live above the trait, once for
 //! every engine.
 
+mod audience;
 mod rows;
 pub mod sqlite;
 
 use std::sync::Arc;
 
+pub use self::audience::*;
 pub use self::rows::*;
 use crate::engine::event::Instant;
 
@@ -257,6 +259,81 @@ pub trait Store: Send + Sync {
         after: Option<u64>,
         most: usize,
     ) -> Result<Vec<Delivered>, StoreError>;
+
+    /// A tenant's groups that have members or had some, by policy and name, with exact counts. Costs the
+    /// same however many members there are.
+    ///
+    /// # Errors
+    ///
+    /// See [`Store::recover`].
+    fn groups(&self, tenant: TenantId) -> Result<Vec<Group>, StoreError>;
+
+    /// A group's members in the order in which they joined, by chunk and then by name, after the one
+    /// named, at most `most` of them. Whoever leaves and joins again comes again at the end. Nobody is
+    /// in a group that there is not.
+    ///
+    /// # Errors
+    ///
+    /// See [`Store::recover`].
+    fn members(
+        &self,
+        tenant: TenantId,
+        policy: &str,
+        group: &str,
+        after: Option<(Seq, &str)>,
+        most: usize,
+    ) -> Result<Vec<(Seq, Arc<str>)>, StoreError>;
+
+    /// A tenant's counts whose names begin with `prefix`, by name; all of them if it is empty. Reads no
+    /// others.
+    ///
+    /// # Errors
+    ///
+    /// See [`Store::recover`].
+    fn tallies(&self, tenant: TenantId, prefix: &str) -> Result<Vec<(Arc<str>, i64)>, StoreError>;
+
+    /// Where a tenant's campaigns have got to, by name.
+    ///
+    /// # Errors
+    ///
+    /// See [`Store::recover`].
+    fn cursors(&self, tenant: TenantId) -> Result<Vec<Cursor>, StoreError>;
+
+    /// Removes a campaign that is no more: the cursor named `cursor`, and the counts whose names begin
+    /// with `tallies`, all or none. End the prefix as no other campaign's name goes on; an empty one is
+    /// every count of the tenant.
+    ///
+    /// # Errors
+    ///
+    /// See [`Store::recover`].
+    fn drop_campaign(
+        &self,
+        tenant: TenantId,
+        cursor: &str,
+        tallies: &str,
+    ) -> Result<(), StoreError>;
+
+    /// How far a tenant's sources have been read whose names begin with `prefix`, by name; all of them
+    /// if it is empty.
+    ///
+    /// # Errors
+    ///
+    /// See [`Store::recover`].
+    fn offsets(&self, tenant: TenantId, prefix: &str) -> Result<Vec<Offset>, StoreError>;
+
+    /// How far one source has been read; none if it was not.
+    ///
+    /// # Errors
+    ///
+    /// See [`Store::recover`].
+    fn offset(&self, tenant: TenantId, source: &str) -> Result<Option<u64>, StoreError>;
+
+    /// Forgets how far sources have been read, all or none. They need not be known.
+    ///
+    /// # Errors
+    ///
+    /// See [`Store::recover`].
+    fn drop_offsets(&self, tenant: TenantId, sources: &[Arc<str>]) -> Result<(), StoreError>;
 
     /// A tenant's chunks of the log from `from` on, at most `most` of them.
     ///

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::{Cursor, Membership, Offset, Tally};
 use crate::engine::event::Instant;
 
 /// A tenant's number, given once and never again.
@@ -69,9 +70,18 @@ pub struct Chunk {
     pub letters: Vec<Letter>,
     /// Evidence that came in.
     pub receipts: Vec<ReceiptRow>,
+    /// Who joins which group, and who leaves, one after the other. Whoever joins is a member since this
+    /// chunk. Users whose state goes with the chunk leave all groups after that.
+    pub members: Vec<Membership>,
+    /// What is added to named counts.
+    pub tallies: Vec<Tally>,
+    /// Where campaigns have got to, in the place of where they were.
+    pub cursors: Vec<Cursor>,
+    /// How far sources have been read. One that was read further stays as it is.
+    pub offsets: Vec<Offset>,
     /// Users of whom nothing is left, after all else of the commit: their attempts with the receipts of
-    /// these, their letters, and the links from and to their names. States go by [`Image`], lines by
-    /// [`redact`](super::Store::redact).
+    /// these, their letters, the links from and to their names, and their memberships. States go by
+    /// [`Image`], lines by [`redact`](super::Store::redact).
     pub erased: Vec<Arc<str>>,
 }
 
@@ -117,6 +127,10 @@ impl Chunk {
             suppressed: Vec::new(),
             letters: Vec::new(),
             receipts: Vec::new(),
+            members: Vec::new(),
+            tallies: Vec::new(),
+            cursors: Vec::new(),
+            offsets: Vec::new(),
             erased: Vec::new(),
         }
     }

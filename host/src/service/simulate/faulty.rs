@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 use crate::engine::event::Instant;
 use crate::service::lane::lock;
 use crate::store::{
-    Change, Commit, ControlRecord, Deferred, Delivered, Due, Leased, Logged, ReceiptRow, Recovered,
-    Retention, Seq, Size, Store, StoreError, Stored, Suppression, TenantId, UserKey, Waiting,
-    Wanted, Which,
+    Change, Commit, ControlRecord, Cursor, Deferred, Delivered, Due, Group, Leased, Logged, Offset,
+    ReceiptRow, Recovered, Retention, Seq, Size, Store, StoreError, Stored, Suppression, TenantId,
+    UserKey, Waiting, Wanted, Which,
 };
 
 /// What becomes of the next commit.
@@ -146,6 +146,20 @@ impl Store for Faulty {
         unsuppress(tenant: TenantId, channel: &str, address: &str) -> bool;
         receipts(tenant: TenantId, tracking: &str) -> Vec<ReceiptRow>;
         letters(tenant: TenantId, user: &str, after: Option<u64>, most: usize) -> Vec<Delivered>;
+        groups(tenant: TenantId) -> Vec<Group>;
+        members(
+            tenant: TenantId,
+            policy: &str,
+            group: &str,
+            after: Option<(Seq, &str)>,
+            most: usize
+        ) -> Vec<(Seq, Arc<str>)>;
+        tallies(tenant: TenantId, prefix: &str) -> Vec<(Arc<str>, i64)>;
+        cursors(tenant: TenantId) -> Vec<Cursor>;
+        drop_campaign(tenant: TenantId, cursor: &str, tallies: &str) -> ();
+        offsets(tenant: TenantId, prefix: &str) -> Vec<Offset>;
+        offset(tenant: TenantId, source: &str) -> Option<u64>;
+        drop_offsets(tenant: TenantId, sources: &[Arc<str>]) -> ();
         log(tenant: TenantId, from: Seq, most: usize) -> Vec<Logged>;
         head(tenant: TenantId) -> Option<(Seq, [u8; 32])>;
         redact(tenant: TenantId, chunks: &[(Seq, Vec<u8>)]) -> ();

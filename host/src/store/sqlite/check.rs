@@ -1,5 +1,8 @@
 //! Whether a data directory is sound. Reads everything, changes nothing, and goes on after what it finds.
 
+mod groups;
+
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use rusqlite::{Connection, Row};
@@ -8,7 +11,7 @@ use super::codec::{chunk_sum, decode, decode_ids, decode_link, state_sum};
 use super::error::OpenError;
 use super::pool::connect;
 use super::{lock, schema};
-use crate::store::StoreError;
+use crate::store::{StoreError, UserKey};
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,6 +54,10 @@ pub struct CheckReport {
     pub outbox: u64,
     /// Letters.
     pub letters: u64,
+    /// Groups that have members, or had some.
+    pub groups: u64,
+    /// Members of all of them.
+    pub members: u64,
     /// Tenants that have chunks or states.
     pub tenants: u64,
     /// Bytes of the three files.
@@ -93,7 +100,8 @@ pub fn check(dir: &Path, verify: Verify<'_>) -> Result<CheckReport, OpenError> {
         }
     }
     let _owner = lock::own(dir)?;
-    let mut check = Check { report: CheckReport::default(), verify, greatest: 0, flushed: None };
+    let (report, latest) = (CheckReport::default(), BTreeMap::new());
+    let mut check = Check { report, verify, greatest: 0, flushed: None, latest };
     let mut tenants = std::collections::BTreeSet::new();
     for file in [&schema::CONTROL, &schema::LOG, &schema::STATE] {
         let path = dir.join(file.name);
@@ -141,6 +149,8 @@ struct Check<'a> {
     /// The greatest number that a chunk has or had.
     greatest: i64,
     flushed: Option<i64>,
+    /// Users who are in the part of the journal that is not in `state.db`: whether they have a state.
+    latest: BTreeMap<UserKey, bool>,
 }
 
 /// A file and a table in it.
@@ -248,6 +258,7 @@ impl Check<'_> {
         );
         self.none(connection, place("head"), "not the head of a chain of hashes", &heads);
         self.journal(connection, dir);
+        self.groups(connection, dir);
         let (outbox, letter) = (place("outbox"), place("letter"));
         let count = |check: &mut Self, place: Place| {
             let sql = format!("SELECT count(*) FROM {}", place.1);
@@ -304,6 +315,9 @@ impl Check<'_> {
                         && let Err(what) = verify(state)
                     {
                         wrong = Some(format!("the state of {:?}: {what}", key.user));
+                    }
+                    if flushed.is_some_and(|flushed| number > flushed) {
+                        check.latest.insert(key, entry.state.is_some());
                     }
                 });
                 let read = read.and(wrong.map_or(Ok(()), Err));

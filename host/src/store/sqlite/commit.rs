@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rusqlite::{CachedStatement, Connection, params};
 
 use super::codec::{chunk_sum, decode, encode, encode_ids, encode_link};
+use super::groups::{Joining, Known};
 use super::overlay::{Entry, Overlay};
 use super::pool::{WRITE, securely, within};
 use super::{Shared, locked, number, schema};
@@ -27,6 +28,8 @@ const WAL_MOST: u64 = 256 << 20;
 #[derive(Debug)]
 pub(super) struct Writer {
     pub(super) connection: Connection,
+    /// Groups whose numbers are known.
+    pub(super) known: Known,
     /// The last row of the journal.
     last: u64,
     /// The last row of the journal that is removed.
@@ -45,7 +48,8 @@ impl Writer {
             count.store(u64::try_from(pages).unwrap_or(0), Ordering::Relaxed);
             Ok(())
         }))?;
-        Ok(Writer { connection, last: 0, trimmed: 0, pages, seen: 0 })
+        let known = Known::default();
+        Ok(Writer { connection, known, last: 0, trimmed: 0, pages, seen: 0 })
     }
 
     /// True if the write-ahead log has become longer by `bytes` than it need be.
@@ -126,16 +130,21 @@ impl Shared {
         if writer.long(WAL_MOST) {
             self.reset_wal(&mut writer);
         }
+        let writer = &mut *writer;
         let next = writer.last + 1;
         let flushed = self.flushed.load(Ordering::Acquire);
-        let write = |trim: Option<(u64, u64)>| {
+        // It comes back with the commit: of one that fails nothing is known.
+        let mut known = std::mem::take(&mut writer.known);
+        let mut write = |trim: Option<(u64, u64)>| {
             let all = |connection: &Connection| {
+                let mut joining = Joining::new(connection, &mut known);
                 for row in &rows {
-                    row.insert(connection)?;
+                    row.insert(connection, &mut joining)?;
                 }
                 for row in &rows {
-                    row.erase(connection)?;
+                    row.erase(connection, &mut joining)?;
                 }
+                joining.finish()?;
                 if let Some(images) = &journal {
                     connection
                         .prepare_cached("INSERT INTO journal (number, images) VALUES (?1, ?2)")?
@@ -161,6 +170,7 @@ impl Shared {
         } else {
             write(None)?;
         }
+        writer.known = known;
         drop(rows);
         if writer.long(WAL) {
             self.keeper.ring();
@@ -242,7 +252,7 @@ impl<'a> ChunkRow<'a> {
         Ok(ChunkRow { chunk, seq, ids, chain, sum })
     }
 
-    fn insert(&self, connection: &Connection) -> Result<(), StoreError> {
+    fn insert(&self, connection: &Connection, joining: &mut Joining<'_>) -> Result<(), StoreError> {
         let chunk = self.chunk;
         connection
             .prepare_cached(
@@ -276,11 +286,25 @@ impl<'a> ChunkRow<'a> {
         into.suppressed(&chunk.suppressed)?;
         into.letters(&chunk.letters)?;
         // After the letters that they may be about.
-        into.receipts(self.seq, &chunk.receipts)
+        into.receipts(self.seq, &chunk.receipts)?;
+        joining.members(chunk.tenant, self.seq, &chunk.members)?;
+        into.tallies(&chunk.tallies)?;
+        into.cursors(&chunk.cursors)?;
+        into.offsets(&chunk.offsets)?;
+        // Who is in a group has a state. After the cursors, which may be at them.
+        for (place, image) in chunk.images.iter().enumerate() {
+            let later = || chunk.images.iter().skip(place + 1);
+            if image.state.is_none() && !later().any(|other| other.user == image.user) {
+                joining.forget(chunk.tenant, &image.user)?;
+            }
+        }
+        Ok(())
     }
 
-    fn erase(&self, connection: &Connection) -> Result<(), StoreError> {
-        Into { connection, tenant: self.chunk.tenant }.erased(&self.chunk.erased)
+    fn erase(&self, connection: &Connection, joining: &mut Joining<'_>) -> Result<(), StoreError> {
+        let (tenant, users) = (self.chunk.tenant, &self.chunk.erased);
+        Into { connection, tenant }.erased(users)?;
+        users.iter().try_for_each(|user| joining.forget(tenant, user))
     }
 }
 
@@ -292,7 +316,7 @@ pub(super) struct Into<'a> {
 }
 
 impl<'a> Into<'a> {
-    fn each<T>(
+    pub(super) fn each<T>(
         &self,
         sql: &str,
         rows: &[T],

@@ -13,7 +13,7 @@ const IDLE: usize = 8;
 /// Pages that a reader keeps, in KiB; the rest is the operating system's cache.
 const READER_CACHE: i64 = 4 << 10;
 /// Statements that a connection keeps compiled.
-const STATEMENTS: usize = 64;
+const STATEMENTS: usize = 96;
 
 /// Connections that only read.
 #[derive(Debug)]

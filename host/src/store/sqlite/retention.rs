@@ -3,6 +3,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::groups::shrink;
 use super::pool::{WRITE, within};
 use super::{Shared, limit, locked, schema};
 use crate::store::{Retention, Size, StoreError, TenantId};
@@ -75,6 +76,14 @@ impl Shared {
 
     /// See [`crate::store::Store::remove_tenant`].
     pub(super) fn remove_tenant(&self, tenant: TenantId) -> Result<(), StoreError> {
+        // Before the states: nobody is in a group without one.
+        loop {
+            let mut writer = locked(&self.log);
+            writer.known.clear();
+            if !writer.write(|connection| shrink(connection, tenant, STEP))? {
+                break;
+            }
+        }
         // The journal must not bring the tenant's states back.
         self.flush_now()?;
         let state =
@@ -104,6 +113,13 @@ impl Shared {
              (SELECT channel, address FROM suppression WHERE tenant = ?1 LIMIT ?2)",
         ] {
             while locked(&self.log).write(|connection| step(connection, sql, tenant))? > 0 {}
+        }
+        for table in ["tally", "cursor", "source"] {
+            let sql = format!(
+                "DELETE FROM {table} WHERE tenant = ?1 AND name IN \
+                 (SELECT name FROM {table} WHERE tenant = ?1 LIMIT ?2)"
+            );
+            while locked(&self.log).write(|connection| step(connection, &sql, tenant))? > 0 {}
         }
         let head = "DELETE FROM head WHERE tenant = ?1";
         locked(&self.log).write(|connection| {

@@ -142,6 +142,32 @@ pub(super) const LOG: File = File {
 
         -- Whoever is forgotten takes the names along that meant them.
         CREATE INDEX link_user ON link (tenant, user);
+    ", "
+        -- A group stays when its last member leaves. `members` is how many rows it has in `member`.
+        CREATE TABLE grp (
+            id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, policy TEXT NOT NULL,
+            name TEXT NOT NULL, members INTEGER NOT NULL, UNIQUE (tenant, policy, name)
+        );
+        CREATE TABLE member (
+            grp INTEGER NOT NULL, user TEXT NOT NULL, seq INTEGER NOT NULL,
+            PRIMARY KEY (grp, user)
+        ) WITHOUT ROWID;
+        CREATE INDEX member_order ON member (grp, seq, user);
+
+        CREATE TABLE tally (
+            tenant INTEGER NOT NULL, name TEXT NOT NULL, value INTEGER NOT NULL,
+            PRIMARY KEY (tenant, name)
+        ) WITHOUT ROWID;
+
+        CREATE TABLE cursor (
+            tenant INTEGER NOT NULL, name TEXT NOT NULL, seq INTEGER NOT NULL, user TEXT NOT NULL,
+            PRIMARY KEY (tenant, name)
+        ) WITHOUT ROWID;
+
+        CREATE TABLE source (
+            tenant INTEGER NOT NULL, name TEXT NOT NULL, at INTEGER NOT NULL,
+            PRIMARY KEY (tenant, name)
+        ) WITHOUT ROWID;
     "],
 };
 

@@ -32,6 +32,10 @@ fn a_full_disk_keeps_nothing_of_a_commit_and_passes() {
         let mut one = chunk(1, seq);
         one.lines = vec![b'x'; 50_000];
         one.images = vec![image("ann", Some(seq as i64), "s")];
+        let group = format!("p/{seq}");
+        one.members = vec![joins("p/all", &format!("u{seq}")), joins(&group, "ann")];
+        one.tallies = vec![tally("all", 1)];
+        (one.cursors, one.offsets) = (vec![cursor("c", seq, "ann")], vec![offset("f", seq)]);
         one
     };
     let mut seq = 0;
@@ -49,6 +53,16 @@ fn a_full_disk_keeps_nothing_of_a_commit_and_passes() {
         assert_eq!((stored.last, stored.due), (Seq(seq - 1), Some(Instant(seq as i64 - 1))));
         assert_eq!(store.chunk(TenantId(1), Seq(seq)).unwrap(), None);
         assert!(store.chunk(TenantId(1), Seq(seq - 1)).unwrap().is_some());
+        // All that were stored, and not this one.
+        let all: Vec<_> = (1..seq).map(|n| format!("{n} u{n}")).collect();
+        assert_eq!(members(&store, 1, "p/all"), all);
+        let found = groups(&store, 1);
+        assert_eq!(found.len() as u64, seq);
+        assert!(found.contains(&format!("p/all {}", seq - 1)), "{found:?}");
+        let tallies = store.tallies(TenantId(1), "").unwrap();
+        assert_eq!(tallies, [("all".into(), seq as i64 - 1)]);
+        assert_eq!(store.cursors(TenantId(1)).unwrap(), [cursor("c", seq - 1, "ann")]);
+        assert_eq!(store.offset(TenantId(1), "f").unwrap(), Some(seq - 1));
         if round < 2 {
             let all = Retention { log_before: Instant::MAX, messages_before: Instant::MAX };
             while store.prune(&all).unwrap() {}
@@ -107,6 +121,13 @@ fn child() {
         one.ids = vec![u128::from(seq)];
         one.events = 1;
         one.lines = format!("line {seq}").into_bytes();
+        one.members = vec![joins("p/all", &format!("only{seq}"))];
+        if seq > 3 {
+            one.members.push(leaves("p/all", &format!("only{}", seq - 3)));
+        }
+        one.tallies = vec![tally("chunks", 1)];
+        one.cursors = vec![cursor("c", seq, "x")];
+        one.offsets = vec![offset("file", seq)];
         let due = Some(seq as i64);
         one.images = vec![
             image(&format!("u{}", seq % 100), due, &format!("state {seq}")),
@@ -146,6 +167,13 @@ fn nothing_is_lost_when_killed() {
         assert!(log.iter().map(|logged| logged.seq.0).eq(1..=last));
         let keys: Vec<_> = (1..=last).map(|seq| key(1, &format!("only{seq}"))).collect();
         assert!(store.load(&keys).unwrap().iter().all(Option::is_some));
+        let expected = (1.max(last.saturating_sub(2))..=last).map(|n| format!("{n} only{n}"));
+        assert!(members(&store, 1, "p/all").into_iter().eq(expected));
+        assert_eq!(groups(&store, 1), [format!("p/all {}", last.min(3))]);
+        let counted: i64 = store.tallies(TenantId(1), "").unwrap().iter().map(|t| t.1).sum();
+        assert_eq!(counted, last as i64);
+        assert_eq!(store.cursors(TenantId(1)).unwrap(), [cursor("c", last, "x")]);
+        assert_eq!(store.offset(TenantId(1), "file").unwrap(), Some(last));
         for seq in (1..=last).rev().take(100) {
             let found = store.load(&[key(1, &format!("u{}", seq % 100))]).unwrap();
             let found = found[0].as_ref().unwrap();
@@ -165,8 +193,8 @@ fn a_file_of_others_or_of_the_future_is_refused() {
     };
     set("log.db", "user_version", 99);
     let error = Sqlite::open(dir.path(), small(9)).unwrap_err();
-    assert!(matches!(error, OpenError::Newer { found: 99, known: 2, .. }), "{error}");
-    set("log.db", "user_version", 2);
+    assert!(matches!(error, OpenError::Newer { found: 99, known: 3, .. }), "{error}");
+    set("log.db", "user_version", 3);
     set("state.db", "application_id", 7);
     let error = Sqlite::open(dir.path(), small(9)).unwrap_err();
     assert!(matches!(error, OpenError::Foreign { found: 7, .. }), "{error}");

@@ -174,3 +174,91 @@ fn of_the_erased_nothing_is_left() {
     assert!(holds(dir.path(), "for ann of 2") && holds(dir.path(), "for bob of 1"));
     assert!(check(dir.path(), Verify::default()).unwrap().sound());
 }
+
+#[test]
+fn the_erased_are_in_no_group_and_at_no_cursor() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Sqlite::open(dir.path(), small(9)).unwrap();
+    let users = ["ann", "bob-the-erased", "cid", "dan-the-erased"];
+    for tenant in 1..3 {
+        let mut one = chunk(tenant, u64::from(tenant));
+        for user in users {
+            one.images.push(image(user, None, "s"));
+            one.members.extend([joins("p/all", user), joins("q/all", user)]);
+        }
+        // Who comes before those who go, but joined another group.
+        one.images.push(image("bob", None, "s"));
+        one.members.push(joins("r/other", "bob"));
+        let seq = u64::from(tenant);
+        one.cursors = vec![
+            cursor("begun", seq, "ann"),
+            cursor("half", seq, "bob-the-erased"),
+            cursor("done", seq, "dan-the-erased"),
+        ];
+        put(&store, one);
+    }
+    let mut gone = chunk(1, 3);
+    gone.erased = vec!["dan-the-erased".into(), "bob-the-erased".into(), "nobody".into()];
+    gone.images = ["dan-the-erased", "bob-the-erased"].map(|user| image(user, None, "s")).into();
+    gone.images.iter_mut().for_each(|image| image.state = None);
+    // What comes in the same commit goes too, whatever chunk of it.
+    let mut late = chunk(1, 4);
+    late.members = vec![joins("p/late", "bob-the-erased"), joins("p/late", "cid")];
+    late.cursors = vec![cursor("late", 4, "bob-the-erased")];
+    commit(&store, vec![gone, late]).unwrap();
+
+    let found = groups(&store, 1);
+    assert_eq!(found, ["p/all 2", "p/late 1", "q/all 2", "r/other 1"]);
+    assert_eq!(members(&store, 1, "q/all"), ["1 ann", "1 cid"]);
+    assert_eq!(members(&store, 1, "p/late"), ["4 cid"]);
+    assert_eq!(groups(&store, 2), ["p/all 4", "q/all 4", "r/other 1"]);
+    // Where campaigns go on is the same as before.
+    let cursors = store.cursors(TenantId(1)).unwrap();
+    let expected = [
+        cursor("begun", 1, "ann"),
+        cursor("done", 1, "cid"),
+        cursor("half", 1, "bob"),
+        cursor("late", 4, ""),
+    ];
+    assert_eq!(cursors, expected);
+    let after = |at: &Cursor| {
+        let after = Some((at.seq, &*at.user));
+        let next = store.members(TenantId(1), "p", "all", after, 1).unwrap();
+        next.first().map(|(_, user)| user.to_string())
+    };
+    assert_eq!(after(&cursors[2]).as_deref(), Some("cid"));
+    assert_eq!((after(&cursors[0]).as_deref(), after(&cursors[1])), (Some("cid"), None));
+    store.remove_tenant(TenantId(2)).unwrap();
+    drop(store);
+    assert!(!holds(dir.path(), "dan-the-erased") && !holds(dir.path(), "bob-the-erased"));
+    assert_eq!(check(dir.path(), Verify::default()).unwrap().findings, []);
+}
+
+#[test]
+fn whoever_has_no_state_is_in_no_group() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Sqlite::open(dir.path(), small(9)).unwrap();
+    let mut one = chunk(1, 1);
+    one.images = vec![image("ann", None, "s"), image("visitor", None, "s")];
+    one.members = vec![joins("p/all", "ann"), joins("p/all", "visitor")];
+    put(&store, one);
+    // A visitor becomes somebody, and comes back; somebody else loses a state and has one again.
+    let none = |user: &str| Image { state: None, ..image(user, None, "") };
+    let mut two = chunk(1, 2);
+    two.images = vec![none("ann"), image("ann", None, "s"), image("visitor", None, "s")];
+    two.images.push(none("visitor"));
+    two.members = vec![joins("q/all", "ann"), joins("q/all", "visitor")];
+    put(&store, two);
+    assert_eq!(groups(&store, 1), ["p/all 1", "q/all 1"]);
+    assert_eq!(members(&store, 1, "p/all"), ["1 ann"]);
+    let mut three = chunk(1, 3);
+    three.images = vec![image("visitor", None, "s")];
+    three.members = vec![joins("p/all", "visitor")];
+    // The chunk before takes nothing of it along.
+    let mut before = chunk(1, 4);
+    before.images = vec![none("visitor")];
+    commit(&store, vec![before, Chunk { seq: Seq(5), ..three }]).unwrap();
+    assert_eq!(members(&store, 1, "p/all"), ["1 ann", "5 visitor"]);
+    drop(store);
+    assert_eq!(check(dir.path(), Verify::default()).unwrap().findings, []);
+}

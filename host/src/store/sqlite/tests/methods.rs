@@ -164,6 +164,10 @@ fn full_chunk(tenant: u32, seq: u64) -> Chunk {
     one.receipts = vec![receipt(&format!("t{seq}"), 1, "seen")];
     one.suppressed = vec![suppression(&format!("a{seq}"), "bounced", 1)];
     one.chain = Some(Link { prev: [0; 32], head: [seq as u8; 32] });
+    one.members = vec![joins("p/all", &format!("u{}", seq % 50))];
+    one.tallies = vec![tally("all", 1), tally(&format!("n{seq}"), 1)];
+    one.cursors = vec![cursor(&format!("c{seq}"), seq, "u")];
+    one.offsets = vec![offset(&format!("f{seq}"), seq)];
     one
 }
 
@@ -195,6 +199,11 @@ fn old_things_go_a_few_at_a_time() {
     assert_eq!(store.size().unwrap().outbox, 250);
     assert_eq!(store.suppressions(TenantId(1), None, 999).unwrap().len(), 500);
     assert_eq!(store.head(TenantId(1)).unwrap(), Some((Seq(500), [244; 32])));
+    // Nor do groups, counts and places.
+    assert_eq!(groups(&store, 1), ["p/all 50"]);
+    assert_eq!(store.tallies(TenantId(1), "").unwrap().len(), 501);
+    assert_eq!(store.cursors(TenantId(1)).unwrap().len(), 500);
+    assert_eq!(store.offsets(TenantId(1), "").unwrap().len(), 500);
     drop(store);
     let store = Sqlite::open(dir.path(), small(10)).unwrap();
     assert_eq!(store.recover(Instant::MIN, 10).unwrap().seq, Seq(500));
@@ -219,6 +228,16 @@ fn a_tenant_goes_alone() {
     assert_eq!(store.receipts(gone, "t2").unwrap(), []);
     assert_eq!(store.suppressions(gone, None, 9).unwrap(), []);
     assert_eq!(store.head(gone).unwrap(), None);
+    assert_eq!(groups(&store, 1), [""; 0]);
+    assert_eq!(members(&store, 1, "p/all"), [""; 0]);
+    assert_eq!(store.tallies(gone, "").unwrap(), []);
+    assert_eq!(store.cursors(gone).unwrap(), []);
+    assert_eq!(store.offsets(gone, "").unwrap(), []);
+    assert_eq!(groups(&store, 2), ["p/all 25"]);
+    assert_eq!(members(&store, 2, "p/all").len(), 25);
+    assert_eq!(store.tallies(TenantId(2), "").unwrap().len(), 151);
+    assert_eq!(store.cursors(TenantId(2)).unwrap().len(), 150);
+    assert_eq!(store.offsets(TenantId(2), "").unwrap().len(), 150);
     assert_eq!(store.suppressions(TenantId(2), None, 999).unwrap().len(), 150);
     let heads = vec![(TenantId(2), Seq(299), [43; 32])];
     assert_eq!(store.recover(Instant::MIN, 0).unwrap().heads, heads);

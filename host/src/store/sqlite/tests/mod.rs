@@ -2,11 +2,14 @@
 
 mod faults;
 mod forget;
+mod groups;
+mod groups_model;
 mod methods;
 mod model;
 mod old;
 mod outbox;
 mod outbox_model;
+mod tallies;
 mod tools;
 
 use std::sync::Arc;
@@ -14,8 +17,8 @@ use std::sync::Arc;
 use super::{Options, Sqlite};
 use crate::engine::event::Instant;
 use crate::store::{
-    Attempt, Chunk, Commit, Image, Leased, Letter, ReceiptRow, Seq, Settled, Store, Suppression,
-    TenantId, UserKey, Wanted, Which,
+    Attempt, Chunk, Commit, Cursor, Group, Image, Leased, Letter, Membership, Offset, ReceiptRow,
+    Seq, Settled, Store, Suppression, Tally, TenantId, UserKey, Wanted, Which,
 };
 
 fn small(flush_every: usize) -> Options {
@@ -82,6 +85,45 @@ fn letter(user: &str, tracking: &str, at: i64) -> Letter {
 
 fn receipt(tracking: &str, at: i64, shows: &str) -> ReceiptRow {
     ReceiptRow { tracking: tracking.into(), at: Instant(at), shows: shows.into() }
+}
+
+/// Somebody joins `policy/group`, or leaves it.
+fn member(group: &str, user: &str, belongs: bool) -> Membership {
+    let (policy, group) = group.split_once('/').unwrap();
+    Membership { policy: policy.into(), group: group.into(), user: user.into(), belongs }
+}
+
+fn joins(group: &str, user: &str) -> Membership {
+    member(group, user, true)
+}
+
+fn leaves(group: &str, user: &str) -> Membership {
+    member(group, user, false)
+}
+
+fn tally(name: &str, add: i64) -> Tally {
+    Tally { name: name.into(), add }
+}
+
+fn cursor(name: &str, seq: u64, user: &str) -> Cursor {
+    Cursor { name: name.into(), seq: Seq(seq), user: user.into() }
+}
+
+fn offset(source: &str, at: u64) -> Offset {
+    Offset { source: source.into(), at }
+}
+
+/// A tenant's groups, as a text each.
+fn groups(store: &Sqlite, tenant: u32) -> Vec<String> {
+    let text = |g: Group| format!("{}/{} {}", g.policy, g.name, g.members);
+    store.groups(TenantId(tenant)).unwrap().into_iter().map(text).collect()
+}
+
+/// The members of `policy/group`, as a text each.
+fn members(store: &Sqlite, tenant: u32, group: &str) -> Vec<String> {
+    let (policy, group) = group.split_once('/').unwrap();
+    let all = store.members(TenantId(tenant), policy, group, None, usize::MAX).unwrap();
+    all.into_iter().map(|(seq, user)| format!("{} {user}", seq.0)).collect()
 }
 
 /// Each image is of its own chunk.

@@ -18,6 +18,10 @@ fn fill(store: &Sqlite, from: u64, to: u64) {
         one.images = vec![image(&format!("u{seq}"), Some(seq as i64), &"state ".repeat(50))];
         one.outbox = vec![attempt(&format!("t{seq}"), &format!("k{seq}"), "m", 1)];
         one.letters = vec![letter("ann", &format!("t{seq}"), 1)];
+        one.members = vec![joins(&format!("p/{}", seq % 2), &format!("u{seq}"))];
+        one.tallies = vec![tally("all", 1)];
+        one.cursors = vec![cursor("c", seq, &format!("u{seq}"))];
+        one.offsets = vec![offset("file", seq)];
         put(store, one);
     }
 }
@@ -51,6 +55,8 @@ fn a_backup_under_load_has_all_that_was_committed() {
             assert_eq!(restored.users(TenantId(1), None, 1 << 20).unwrap().len() as u64, seq);
             assert_eq!(restored.due(Instant::MAX, None, 1 << 20).unwrap().len() as u64, seq);
             assert_eq!(restored.blob("b").unwrap(), Some(vec![1]));
+            assert_eq!(found.members, seq);
+            assert_eq!(restored.offset(TenantId(1), "file").unwrap(), Some(seq));
             let keys: Vec<_> = (1..=seq).map(|seq| key(1, &format!("u{seq}"))).collect();
             let states = restored.load(&keys).unwrap();
             assert!((1..).zip(states).all(|(seq, state)| state.unwrap().last == Seq(seq)));
@@ -97,6 +103,7 @@ fn a_check_finds_what_is_wrong() {
     assert_eq!((report.users, report.timers, report.unflushed), (30, 30, 30));
     assert_eq!((report.chunks, report.events, report.tenants), (60, 60, 1));
     assert_eq!((report.outbox, report.letters), (60, 60));
+    assert_eq!((report.groups, report.members), (2, 60));
     let picky = |bytes: &[u8]| {
         if bytes.starts_with(b"{\"line\":7}") { Err("I know it".to_owned()) } else { Ok(()) }
     };
@@ -119,6 +126,47 @@ fn a_check_finds_what_is_wrong() {
         ("log.db", "UPDATE head SET head = zeroblob(32)", "chain of hashes: tenant 1"),
         ("log.db", "UPDATE head SET seq = 99", "chain of hashes: tenant 1"),
         ("log.db", "DROP TABLE outbox", "no such table"),
+        (
+            "log.db",
+            "UPDATE grp SET members = 31 WHERE id = 2",
+            "p 0 of tenant 1 says 31 and has 30",
+        ),
+        ("log.db", "DELETE FROM member WHERE user = 'u8'", "p 0 of tenant 1 says 30 and has 29"),
+        ("log.db", "DELETE FROM grp WHERE id = 1", "a group that there is not: number 1"),
+        (
+            "log.db",
+            "UPDATE member SET seq = 61 WHERE user = 'u8'",
+            "is of chunk 61, and the last is 60",
+        ),
+        (
+            "log.db",
+            "UPDATE member SET seq = -1 WHERE user = 'u8'",
+            "is of chunk -1, and the last is 60",
+        ),
+        (
+            "log.db",
+            "UPDATE member SET user = 'u0' WHERE user = 'u8'",
+            "\"u0\" in p 0 of tenant 1 has no state",
+        ),
+        (
+            "log.db",
+            "UPDATE member SET user = 'u0' WHERE user = 'u55'",
+            "\"u0\" in p 1 of tenant 1 has no state",
+        ),
+        (
+            "log.db",
+            "UPDATE grp SET tenant = 2 WHERE id = 1",
+            "\"u1\" in p 1 of tenant 2 has no state",
+        ),
+        (
+            "state.db",
+            "DELETE FROM state WHERE user = 'u8'",
+            "\"u8\" in p 0 of tenant 1 has no state",
+        ),
+        ("log.db", "UPDATE tally SET value = 0.5", "not a number: all of tenant 1"),
+        ("log.db", "UPDATE cursor SET seq = 61", "not at a chunk that there was: c of tenant 1"),
+        ("log.db", "UPDATE source SET at = -1", "not a place: file of tenant 1"),
+        ("log.db", "DROP TABLE member", "no such table"),
         ("state.db", "UPDATE state SET due = 4 WHERE user = 'u8'", "\"u8\" of tenant 1 does not"),
     ];
     for (number, (file, change, what)) in cases.into_iter().enumerate() {
@@ -162,6 +210,9 @@ fn flipped_bytes_are_found_and_nothing_panics() {
                 let _ = (store.load(&keys), store.due(Instant::MAX, None, 999));
                 let _ = (store.log(TenantId(1), Seq(0), 999), store.recover(Instant::MIN, 999));
                 let _ = store.letters(TenantId(1), "ann", None, 999);
+                let _ = (store.groups(TenantId(1)), store.tallies(TenantId(1), ""));
+                let _ = store.members(TenantId(1), "p", "1", None, 999);
+                let _ = (store.cursors(TenantId(1)), store.offsets(TenantId(1), ""));
             }
             for end in ["-wal", "-shm"] {
                 let _ = std::fs::remove_file(data.join(format!("{name}{end}")));
