@@ -104,9 +104,9 @@ impl Folder {
         let mut beside = place.clone().into_os_string();
         beside.push(".reason");
         // The reason is worth less than the file's being out of the way; a name may be too long for it.
-        if let Err(error) = fresh(Path::new(&beside)).and_then(|mut file| {
-            io::Write::write_all(&mut file, format!("{reason}\n").as_bytes())
-        }) {
+        if let Err(error) = fresh(Path::new(&beside))
+            .and_then(|mut file| io::Write::write_all(&mut file, format!("{reason}\n").as_bytes()))
+        {
             tracing::warn!("the reason cannot be written beside a file: {error}");
         }
         Ok(())

@@ -81,8 +81,10 @@ mod tests {
     use crate::engine::event::{Instant, What};
     use crate::ingest::live::{Deed, Limits};
 
-    const NOW: Received =
-        Received { now: Instant(1_790_000_000_000), limits: Limits { item_bytes: 1 << 10, items: 1, body_bytes: 1, future: None } };
+    const NOW: Received = Received {
+        now: Instant(1_790_000_000_000),
+        limits: Limits { item_bytes: 1 << 10, items: 1, body_bytes: 1, future: None },
+    };
 
     fn of(payload: &str) -> Message {
         read(payload.as_bytes(), "s", 7, &NOW)
@@ -106,7 +108,10 @@ mod tests {
         assert_eq!(subjects.tenant("nudge.events.shop"), Some("shop"));
         assert_eq!(subjects.tenant("nudge.events"), None);
         let subjects = Subjects::of("{tenant}.*.>");
-        assert_eq!((subjects.filter.as_str(), subjects.tenant("shop.a.b.c")), ("*.*.>", Some("shop")));
+        assert_eq!(
+            (subjects.filter.as_str(), subjects.tenant("shop.a.b.c")),
+            ("*.*.>", Some("shop"))
+        );
     }
 
     #[test]

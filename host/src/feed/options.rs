@@ -22,12 +22,13 @@ struct Written {
 /// The options that `text` says.
 pub(super) fn read(text: &str) -> Result<Options, String> {
     let written: Written = toml_edit::de::from_str(text).map_err(|error| {
-        let line = error.span().map_or(1, |span| {
-            1 + text.get(..span.start).unwrap_or_default().matches('\n').count()
-        });
+        let line = error
+            .span()
+            .map_or(1, |span| 1 + text.get(..span.start).unwrap_or_default().matches('\n').count());
         format!("line {line}: {}", error.message().trim())
     })?;
-    let Written { user_field, node_field, time_field, kind_field, time_format, day_first } = written;
+    let Written { user_field, node_field, time_field, kind_field, time_format, day_first } =
+        written;
     Ok(Options {
         user: user_field,
         node: node_field,

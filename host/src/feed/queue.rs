@@ -147,21 +147,19 @@ impl Session<'_> {
             let file = config.nats_credentials.clone();
             let read = tokio::task::spawn_blocking(move || std::fs::read_to_string(file)).await;
             let text = read.unwrap_or_else(|error| Err(std::io::Error::other(error)));
-            options = text
-                .and_then(|text| options.credentials(&text))
-                .map_err(Trouble::Credentials)?;
+            options =
+                text.and_then(|text| options.credentials(&text)).map_err(Trouble::Credentials)?;
         }
         let servers: Vec<&str> = config.nats_url.split(',').map(str::trim).collect();
         let client = options.connect(servers).await.map_err(Trouble::Connect)?;
         let context = jetstream::new(client);
-        let stream = context.get_stream(&config.nats_stream).await.map_err(|error| {
-            match error.kind() {
+        let stream =
+            context.get_stream(&config.nats_stream).await.map_err(|error| match error.kind() {
                 GetStreamErrorKind::JetStream(error) if error.code() == 404 => {
                     Trouble::NoStream(config.nats_stream.clone(), subjects.filter.clone())
                 }
                 _ => jetstream(error),
-            }
-        })?;
+            })?;
         let wanted = Pull {
             durable_name: Some(config.nats_durable.clone()),
             description: Some("events for nudge".to_owned()),
@@ -171,10 +169,8 @@ impl Session<'_> {
             filter_subject: subjects.filter.clone(),
             ..Pull::default()
         };
-        let consumer: PullConsumer = stream
-            .get_or_create_consumer(&config.nats_durable, wanted)
-            .await
-            .map_err(jetstream)?;
+        let consumer: PullConsumer =
+            stream.get_or_create_consumer(&config.nats_durable, wanted).await.map_err(jetstream)?;
         let found = &consumer.cached_info().config;
         if found.filter_subject != subjects.filter || found.ack_policy != AckPolicy::Explicit {
             let (filter, policy) = (&found.filter_subject, found.ack_policy);
@@ -303,7 +299,7 @@ impl Part {
                 // Suspended or gone since: the next time it is known before.
                 Ok(Err(Error::NotFound(_) | Error::Forbidden(_))) => AckKind::Nak(None),
                 Ok(Err(error)) => {
-                    if !std::mem::replace(&mut said, true) {
+                    if !service.is_stopping() && !std::mem::replace(&mut said, true) {
                         tracing::warn!("messages from NATS are not taken: {error}");
                     }
                     tokio::time::sleep(backoff.next().min(PROGRESS)).await;

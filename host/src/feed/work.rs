@@ -157,9 +157,7 @@ impl Tenant {
     }
 
     /// The files that are finished, and how they are read; or why none is.
-    async fn found(
-        &mut self,
-    ) -> Result<(TenantName, Options, Vec<(OsString, Facts)>), String> {
+    async fn found(&mut self) -> Result<(TenantName, Options, Vec<(OsString, Facts)>), String> {
         let tenant = self.common.service.taker(&self.name).map_err(|error| error.to_string())?;
         let folder = self.folder.clone();
         let (files, text) = blocking(move || Ok((folder.list()?, folder.options())))
@@ -210,6 +208,7 @@ impl Tenant {
                     self.warn(name, &format!("cannot be read on: {error}; it is tried again"));
                 }),
                 Failed::Unread(unread) => return self.unread(name, seen, unread).await,
+                Failed::Service(_) if self.common.service.is_stopping() => return Fate::Stop,
                 // Not the tenant's any more, or not now: the next look finds out.
                 Failed::Service(Error::NotFound(_) | Error::Forbidden(_)) => return Fate::Well,
                 Failed::Service(error) => said.say(&error.to_string(), |error| {
@@ -241,9 +240,15 @@ impl Tenant {
             let (source, folder) = (Arc::clone(source), self.folder.clone());
             let (digest, of) = (digest.to_owned(), service.clone());
             tokio::task::spawn_blocking(move || {
-                source.read(&digest, after, &folder, || of.received(), |portion, counts| {
-                    send.blocking_send((portion, counts)).map_err(|_| Unread::Stopped)
-                })
+                source.read(
+                    &digest,
+                    after,
+                    &folder,
+                    || of.received(),
+                    |portion, counts| {
+                        send.blocking_send((portion, counts)).map_err(|_| Unread::Stopped)
+                    },
+                )
             })
         };
         let taken = self.take(tenant, portions).await;
@@ -374,4 +379,3 @@ async fn blocking<T: Send + 'static>(
     let done = tokio::task::spawn_blocking(work).await;
     done.unwrap_or_else(|error| Err(std::io::Error::other(format!("a task ended: {error}"))))
 }
-

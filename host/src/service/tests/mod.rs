@@ -16,5 +16,6 @@ mod lanes;
 mod limits;
 mod people;
 mod releases;
+mod sources;
 mod tenants;
 mod verify;
