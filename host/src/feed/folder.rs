@@ -76,8 +76,8 @@ impl Folder {
         }
     }
 
-    /// What the tenant says about its files, if it does.
-    pub(super) fn options(&self) -> io::Result<Option<String>> {
+    /// What the tenant says about its files, if it does, and of what file that is.
+    pub(super) fn options(&self) -> io::Result<Option<(Facts, String)>> {
         let path = self.0.join(OPTIONS);
         match fs::symlink_metadata(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -85,11 +85,12 @@ impl Folder {
             Ok(found) if !found.is_file() => return Err(io::Error::other("it is no plain file")),
             Ok(_) => {}
         }
-        let mut text = String::new();
-        plain(&path)?.take(options::MOST + 1).read_to_string(&mut text)?;
+        let (file, mut text) = (plain(&path)?, String::new());
+        let facts = facts(&file.metadata()?);
+        file.take(options::MOST + 1).read_to_string(&mut text)?;
         match text.len() as u64 > options::MOST {
             true => Err(io::Error::other(format!("it has more than {} KiB", options::MOST >> 10))),
-            false => Ok(Some(text)),
+            false => Ok(Some((facts, text))),
         }
     }
 

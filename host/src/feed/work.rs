@@ -13,7 +13,7 @@ use tokio::task::{Id, JoinSet};
 
 use super::folder::{self, Folder, shown};
 use super::reader::{Counts, Source, Unread, source_of};
-use super::watch::{Facts, Watch};
+use super::watch::{Facts, OPTIONS, Watch};
 use super::{Backoff, Stop, options, rejects};
 use crate::config::Feed as Config;
 use crate::ingest::Options;
@@ -109,6 +109,8 @@ struct Tenant {
     name: String,
     folder: Folder,
     watch: Watch,
+    /// The file of options is not read while somebody writes it, either.
+    words: Watch,
     said: Said,
 }
 
@@ -125,8 +127,8 @@ enum Fate {
 impl Tenant {
     fn new(common: &Common, root: &Path, name: &str, config: &Config) -> Tenant {
         let (folder, name) = (Folder::new(root.join(name)), name.to_owned());
-        let watch = Watch::new(config.settle);
-        Tenant { common: common.clone(), name, folder, watch, said: Said::default() }
+        let (watch, words) = (Watch::new(config.settle), Watch::new(config.settle));
+        Tenant { common: common.clone(), name, folder, watch, words, said: Said::default() }
     }
 
     /// Reads whatever is finished by now.
@@ -163,12 +165,18 @@ impl Tenant {
         let (files, text) = blocking(move || Ok((folder.list()?, folder.options())))
             .await
             .map_err(|error| error.to_string())?;
-        let files = self.watch.look(self.common.started.elapsed(), files);
-        let options = match text {
-            Ok(text) => options::read(&text.unwrap_or_default()),
-            Err(error) => Err(error.to_string()),
+        let now = self.common.started.elapsed();
+        let files = self.watch.look(now, files);
+        let options = match text.map_err(|error| error.to_string()) {
+            // It may be half of what is being written, as any other file may.
+            Ok(Some((facts, text))) => match self.words.look(now, [(OPTIONS.into(), facts)]) {
+                settled if settled.is_empty() => Err("it has just changed".to_owned()),
+                _ => options::read(&text),
+            },
+            Ok(None) => Ok(Options::default()),
+            Err(error) => Err(error),
         };
-        let options = options.map_err(|reason| format!("{}: {reason}", super::watch::OPTIONS))?;
+        let options = options.map_err(|reason| format!("{OPTIONS}: {reason}"))?;
         Ok((tenant, options, files))
     }
 

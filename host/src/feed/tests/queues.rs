@@ -91,11 +91,9 @@ async fn b1_messages_are_taken_once_and_acknowledged() {
     let all = once(["before", "one", "two", "call"]);
     stage.until("all are there", || stage.marks() == all).await;
     queue.settled().await;
-    assert_eq!(
-        queue.context.get_stream(&queue.name).await.unwrap().cached_info().state.messages,
-        0
-    );
     stage.stop().await;
+    let stream = queue.context.get_stream(&queue.name).await.unwrap();
+    assert_eq!(stream.cached_info().state.messages, 0, "the queue is empty");
     queue.remove().await;
 }
 
