@@ -13,8 +13,8 @@
 //! The rooms that are open to you: [`engine`] decides, [`sandbox`] evaluates, [`strategy`] reads what a
 //! tenant wrote, [`ingest`] reads events from files, [`replay`] runs them through the engine in virtual
 //! time, [`channel`] is how people are reached, and [`clock`] says what time it is. [`service`] puts all of
-//! it to work for many tenants, with [`store`] to remember and [`config`] to be told by, and [`api`] is how
-//! it is reached over HTTP. How to write policies is in the documentation of `nudge-guest`.
+//! it to work for many tenants, with [`store`] to remember and [`config`] to be told by, [`feed`]
+//! fetches events from files and queues for it, and [`api`] is how it is reached over HTTP. How to write policies is in the documentation of `nudge-guest`.
 
 pub mod api;
 mod backtest;
@@ -28,6 +28,7 @@ pub mod config;
 pub mod deliver;
 pub mod demo;
 pub mod engine;
+pub mod feed;
 mod host;
 pub mod hosted;
 pub mod ingest;

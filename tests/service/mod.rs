@@ -12,6 +12,7 @@ mod crashes;
 mod delivery;
 mod erase;
 mod explain;
+mod feeds;
 mod full;
 mod history;
 mod http;

@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 use super::{Done, output};
 use crate::api;
 use crate::config::{self, Config, Format, Overrides};
+use crate::feed::Feed;
 use crate::mailbox;
 use crate::sandbox::{CodeCache, Compiler, Limits, Sandbox};
 use crate::service::{Builder, Service};
@@ -149,8 +150,10 @@ async fn serve(
         stop.await;
         let _ = tell.send(true);
     };
+    let feed = Feed::start(&service, &config.feed);
     let served = api::serve(listener, service, stop).await;
     tracing::info!("stopping: what was taken is stored, no more is");
+    feed.stop().await;
     if let Some(taking) = taking {
         taking.await.context("the listener for mail failed")?;
     }

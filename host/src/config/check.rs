@@ -20,6 +20,9 @@ pub(super) fn check(kind: &Kind, raw: &Raw) -> Result<Value, String> {
         },
         Kind::Spans => spans(raw),
         Kind::Networks => networks(raw),
+        Kind::Servers => servers(raw),
+        Kind::Subject => subject(raw),
+        Kind::Name => name(raw),
         Kind::Address => address(raw),
         Kind::AddressOrNone => match text(raw) {
             Some("") => Ok("".into()),
@@ -202,6 +205,61 @@ fn networks(raw: &Raw) -> Result<Value, String> {
         }
     }
     Ok(text.into())
+}
+
+fn servers(raw: &Raw) -> Result<Value, String> {
+    let text = text(raw).ok_or_else(|| format!("{} is no text", shown(raw)))?;
+    if text.contains('@') {
+        // Not repeated: it may be a password.
+        return Err("a name or password has no place in it: use `nats_credentials`".to_owned());
+    }
+    for one in text.split(',').map(str::trim).filter(|_| !text.is_empty()) {
+        let host = ["nats://", "tls://"].iter().find_map(|scheme| one.strip_prefix(scheme));
+        let odd = |c: char| !c.is_ascii_graphic() || matches!(c, '/' | '?' | '#' | '"' | '\\');
+        if host.is_none_or(|host| host.is_empty() || host.starts_with(':') || host.contains(odd)) {
+            return Err(format!(
+                "{} in it is no server, like \"nats://127.0.0.1:4222\" or \"tls://queue.example.com\"",
+                quoted(one)
+            ));
+        }
+    }
+    Ok(text.into())
+}
+
+/// What stands for the tenant in subjects.
+const TENANT: &str = "{tenant}";
+
+fn subject(raw: &Raw) -> Result<Value, String> {
+    let text = text(raw).ok_or_else(|| format!("{} is no text", shown(raw)))?;
+    let tokens: Vec<&str> = text.split('.').collect();
+    if tokens.iter().filter(|token| **token == TENANT).count() != 1 {
+        return Err(format!(
+            "{} has not just one token {TENANT}, as in \"nudge.events.{TENANT}\"",
+            shown(raw)
+        ));
+    }
+    let plain = |token: &str| {
+        !token.is_empty() && !token.contains(|c: char| !c.is_ascii_graphic() || "*>{}".contains(c))
+    };
+    let fits = |(at, token): (usize, &&str)| {
+        plain(token) || [TENANT, "*"].contains(token) || (*token == ">" && at + 1 == tokens.len())
+    };
+    match tokens.iter().enumerate().all(fits) {
+        true => Ok(text.into()),
+        false => Err(format!(
+            "{} is no subject: tokens of letters and digits with dots between, `*` for any token, and at the \
+             end `>` for all that follow",
+            shown(raw)
+        )),
+    }
+}
+
+fn name(raw: &Raw) -> Result<Value, String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    let found = text(raw).filter(|text| (1..=64).contains(&text.len()) && text.chars().all(fits));
+    found.map(Value::from).ok_or_else(|| {
+        format!("{} is no name: 1 to 64 letters, digits, hyphens and underscores", shown(raw))
+    })
 }
 
 fn within<T: PartialOrd + Copy>(

@@ -33,6 +33,12 @@ pub(super) enum Kind {
     Domain,
     /// Empty, or where something is reached over HTTP.
     Url,
+    /// Empty, or servers of a message queue with commas between.
+    Servers,
+    /// Subjects of a message queue, one of whose tokens is `{tenant}`.
+    Subject,
+    /// A name that a message queue takes for a stream or a consumer.
+    Name,
     /// One of these words.
     Word(&'static [&'static str]),
     /// A whole number.
@@ -110,6 +116,14 @@ pub(super) static KEYS: &[Key] = &[
     key("ingest", "dedup_window", span(MINUTE, DAY.saturating_mul(365), AGAIN)),
     key("ingest", "dedup_ids", count(1_000, 1_000_000_000, AGAIN)),
     key("ingest", "ack_timeout", span(MS.saturating_mul(100), HOUR, "a disk takes some time")),
+    key("feed", "folder", Kind::PathOrNone),
+    key("feed", "every", span(MS.saturating_mul(100), DAY, "it would be looked at all the time")),
+    key("feed", "settle", span(Duration::ZERO, DAY, "")),
+    key("feed", "nats_url", Kind::Servers),
+    key("feed", "nats_credentials", Kind::PathOrNone),
+    key("feed", "nats_stream", Kind::Name),
+    key("feed", "nats_subject", Kind::Subject),
+    key("feed", "nats_durable", Kind::Name),
     key("engine", "threads", count(0, 1_024, "")),
     key("engine", "batch", count(1, 1_000_000, "the engine would take no events at all")),
     key("engine", "cached_states", count(1, 1_000_000_000, "the user at hand has a state")),

@@ -13,9 +13,10 @@ use super::known::{self, Key};
 pub(super) const PREFIX: &str = "NUDGE_";
 
 /// Variables that begin so and are no keys: they belong to the logs, the tests, the tools and clients.
-const OTHERS: [&str; 10] = [
+const OTHERS: [&str; 11] = [
     "NUDGE_LOG",
     "NUDGE_LOGS",
+    "NUDGE_NATS",
     "NUDGE_C",
     "NUDGE_SDK",
     "NUDGE_KEY",

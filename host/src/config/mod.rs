@@ -25,7 +25,8 @@ use self::layers::Given;
 
 pub use self::error::{ConfigError, Place, Problem};
 pub use self::sections::{
-    Config, Delivery, Engine, Format, Http, Inbox, Ingest, Level, Log, Mailbox, Policies, Store,
+    Config, Delivery, Engine, Feed, Format, Http, Inbox, Ingest, Level, Log, Mailbox, Policies,
+    Store,
 };
 
 /// The default, which is the documentation too.

@@ -23,6 +23,8 @@ pub struct Config {
     pub log: Log,
     /// How events come in.
     pub ingest: Ingest,
+    /// Where events are fetched from.
+    pub feed: Feed,
     /// How events are worked through.
     pub engine: Engine,
     /// What policies may cost.
@@ -129,6 +131,30 @@ pub struct Ingest {
     /// How long a sender waits for its events to be safe.
     #[serde(with = "span")]
     pub ack_timeout: Duration,
+}
+
+/// Where events are fetched from.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Feed {
+    /// The folder that is watched, with one below for each tenant; empty if none is.
+    pub folder: PathBuf,
+    /// How often it is looked at.
+    #[serde(with = "span")]
+    pub every: Duration,
+    /// How long a file has not changed when it is finished.
+    #[serde(with = "span")]
+    pub settle: Duration,
+    /// The NATS servers, with commas between; empty if there is none.
+    pub nats_url: String,
+    /// The file with the credentials for them; empty if none are needed.
+    pub nats_credentials: PathBuf,
+    /// The stream that holds the messages.
+    pub nats_stream: String,
+    /// Which subjects of it, and which of their tokens is the tenant.
+    pub nats_subject: String,
+    /// The name of the durable consumer.
+    pub nats_durable: String,
 }
 
 /// How events are worked through.

@@ -41,6 +41,12 @@ fn the_default_is_as_promised() {
     let day = Duration::from_secs(86_400);
     assert_eq!((ingest.historical_after, ingest.dedup_window), (day, day));
     assert_eq!((ingest.dedup_ids, ingest.ack_timeout), (2_000_000, day / 2_880));
+    let feed = &config.feed;
+    assert!(feed.folder.as_os_str().is_empty() && feed.nats_credentials.as_os_str().is_empty());
+    assert_eq!((feed.every, feed.settle), (day / 8_640, day / 17_280));
+    assert_eq!((feed.nats_url.as_str(), feed.nats_stream.as_str()), ("", "nudge"));
+    assert_eq!(feed.nats_subject, "nudge.events.{tenant}");
+    assert_eq!(feed.nats_durable, "nudge");
     let engine = &config.engine;
     assert_eq!((engine.threads, engine.batch, engine.cached_states), (0, 1_000, 100_000));
     let policies = &config.policies;
@@ -417,4 +423,35 @@ fn a_place_may_have_an_odd_name() {
     let text = config.unwrap().to_toml().to_owned();
     assert!(!text.contains('\u{1b}'), "{text:?}");
     assert!(load(&text, &NONE).is_ok(), "{text}");
+}
+
+#[test]
+fn b1_where_events_are_fetched_from_is_checked() {
+    let file = "[feed]\nfolder = \"/srv/in\"\nevery = \"1s\"\nsettle = \"0s\"\n\
+        nats_url = \"nats://a:4222, tls://b.example.com\"\nnats_subject = \"shop.{tenant}.*.>\"\n";
+    let feed = load(file, &[("NUDGE_FEED_NATS_STREAM", "EVENTS")]).unwrap().feed;
+    assert_eq!((feed.every, feed.settle), (Duration::from_secs(1), Duration::ZERO));
+    assert_eq!((feed.nats_stream.as_str(), feed.folder.to_str()), ("EVENTS", Some("/srv/in")));
+    for (name, value, hint) in [
+        ("NUDGE_FEED_EVERY", "1ms", "100ms"),
+        ("NUDGE_FEED_NATS_URL", "http://a:4222", "nats://"),
+        ("NUDGE_FEED_NATS_URL", "nats://", "nats://"),
+        ("NUDGE_FEED_NATS_URL", "nats://a,,nats://b", "nats://"),
+        ("NUDGE_FEED_NATS_URL", "nats://me:secret@a", "nats_credentials"),
+        ("NUDGE_FEED_NATS_SUBJECT", "nudge.events", "{tenant}"),
+        ("NUDGE_FEED_NATS_SUBJECT", "{tenant}.{tenant}", "{tenant}"),
+        ("NUDGE_FEED_NATS_SUBJECT", "a.x{tenant}", "{tenant}"),
+        ("NUDGE_FEED_NATS_SUBJECT", "a..{tenant}", "no subject"),
+        ("NUDGE_FEED_NATS_SUBJECT", ">.{tenant}", "no subject"),
+        ("NUDGE_FEED_NATS_SUBJECT", "a b.{tenant}", "no subject"),
+        ("NUDGE_FEED_NATS_STREAM", "", "no name"),
+        ("NUDGE_FEED_NATS_STREAM", "a.b", "no name"),
+        ("NUDGE_FEED_NATS_DURABLE", "a*", "no name"),
+        ("NUDGE_FEED_FOLDER", "a\u{1}", "none"),
+        ("NUDGE_FEED_FODLER", "x", "NUDGE_FEED_FOLDER"),
+    ] {
+        let said = said("", &[(name, value)]).join("\n");
+        assert!(said.contains(name) && said.contains(hint), "{name}={value}: {said}");
+        assert!(!said.contains("secret"), "{said}");
+    }
 }

@@ -173,6 +173,27 @@ impl<R: BufRead> Splitter<R> {
         Some(cells.map(|(start, end)| text.get(start..*end).unwrap_or_default().trim()))
     }
 
+    /// The row as it may have been written, but for quotes around what needs none.
+    fn shown(&self) -> String {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        let mut shown = String::new();
+        for (n, (start, end)) in starts.zip(&self.ends).enumerate() {
+            if n > 0 {
+                shown.push(char::from(self.delimiter));
+            }
+            let cell = String::from_utf8_lossy(self.text.get(start..*end).unwrap_or_default());
+            match cell.contains(['"', '\n', '\r', char::from(self.delimiter)]) {
+                true => {
+                    shown.push('"');
+                    shown.push_str(&cell.replace('"', "\"\""));
+                    shown.push('"');
+                }
+                false => shown.push_str(&cell),
+            }
+        }
+        shown
+    }
+
     /// The cells as they are.
     #[cfg(test)]
     pub(super) fn raw(&self) -> Vec<Vec<u8>> {
@@ -253,9 +274,13 @@ impl<R: BufRead> Rows<R> {
             return None;
         }
         Some(match self.splitter.next() {
-            Ok(Some(Ok(line))) => self.row(line).map_err(|reason| Fault::Row { line, reason }),
+            Ok(Some(Ok(line))) => self.row(line).map_err(|reason| {
+                let text = self.splitter.shown();
+                Fault::Row { line, reason, text }
+            }),
             Ok(Some(Err((line, uncut)))) => {
-                Err(Fault::Row { line, reason: self.splitter.reason(line, &uncut) })
+                let reason = self.splitter.reason(line, &uncut);
+                Err(Fault::Row { line, reason, text: String::new() })
             }
             Ok(None) => {
                 self.over = true;

@@ -18,6 +18,8 @@ pub struct BadRow {
     pub line: u64,
     /// What is wrong with it.
     pub reason: String,
+    /// What it says, as far as that is text; nothing of what was too long to be kept.
+    pub text: String,
 }
 
 /// Why a log gave something else than an event.

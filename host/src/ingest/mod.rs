@@ -28,6 +28,7 @@ mod tests;
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::fmt;
+use std::io;
 use std::iter::FusedIterator;
 use std::path::Path;
 use std::sync::Arc;
@@ -79,6 +80,8 @@ pub struct Log {
     /// What was read for the sample and not yet given out.
     early: VecDeque<Result<Row, Fault>>,
     shape: Shape,
+    /// The line that the row that was last given out starts on.
+    line: u64,
     over: bool,
 }
 
@@ -95,9 +98,32 @@ impl Log {
             true => "standard input".into(),
             false => text::printable(&path.display().to_string()).into(),
         };
-        let fatal = |fatal: Fatal| LogError::new(&file, fatal);
+        let source = source::open(path).map_err(|fatal| LogError::new(&file, fatal))?;
+        Log::of(file, source, options)
+    }
 
-        let (head, mut source) = source::open(path).map_err(fatal)?;
+    /// The same of what somebody else has opened, and calls `file`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Log::open`].
+    pub fn read(
+        file: &str,
+        bytes: Box<dyn io::Read + Send>,
+        options: &Options,
+    ) -> Result<Log, LogError> {
+        let file: Arc<str> = text::printable(file).into();
+        let source = source::from_reader(bytes, None);
+        let source = source.map_err(|error| LogError::new(&file, Fatal::from(&error)))?;
+        Log::of(file, source, options)
+    }
+
+    fn of(
+        file: Arc<str>,
+        (head, mut source): (Vec<u8>, source::Source),
+        options: &Options,
+    ) -> Result<Log, LogError> {
+        let fatal = |fatal: Fatal| LogError::new(&file, fatal);
         // What makes no sense may just be cut short.
         let syntax = detect::syntax(&head).map_err(|no| fatal(source.broken().unwrap_or(no)))?;
         let format = Format { syntax, gzip: source.gzip };
@@ -135,6 +161,7 @@ impl Log {
             rows,
             early: sample.rows,
             shape: Shape::new(columns, clock, options.keep.clone()),
+            line: 0,
             over: false,
             file,
         })
@@ -150,6 +177,12 @@ impl Log {
     #[must_use]
     pub fn columns(&self) -> &Columns {
         self.shape.columns()
+    }
+
+    /// The line of the (unpacked) file that the row that was last given out starts on; 0 before the first.
+    #[must_use]
+    pub fn line(&self) -> u64 {
+        self.line
     }
 
     /// How many bytes of the file on disk have been read: packed ones, if it is packed.
@@ -176,8 +209,8 @@ impl Log {
         all
     }
 
-    fn bad(&self, line: u64, reason: String) -> ReadError {
-        ReadError::Row(BadRow { file: Arc::clone(&self.file), line, reason })
+    fn bad(&self, line: u64, reason: String, text: String) -> ReadError {
+        ReadError::Row(BadRow { file: Arc::clone(&self.file), line, reason, text })
     }
 }
 
@@ -194,11 +227,15 @@ impl Iterator for Log {
         };
         Some(match row {
             Ok(row) => {
-                let line = row.line;
-                let event = self.shape.event(row);
-                event.map_err(|reason| self.bad(line, reason))
+                let mut row = row;
+                self.line = row.line;
+                let event = self.shape.event(&mut row);
+                event.map_err(|reason| self.bad(row.line, reason, row.text()))
             }
-            Err(Fault::Row { line, reason }) => Err(self.bad(line, reason)),
+            Err(Fault::Row { line, reason, text }) => {
+                self.line = line;
+                Err(self.bad(line, reason, text))
+            }
             Err(Fault::Fatal(fatal)) => {
                 self.over = true;
                 Err(ReadError::Fatal(LogError::new(&self.file, fatal)))
@@ -250,7 +287,7 @@ impl Sample {
                         }
                     }
                 }
-                Err(Fault::Row { reason, .. }) => size += reason.len(),
+                Err(Fault::Row { reason, text, .. }) => size += reason.len() + text.len(),
                 Err(Fault::Fatal(_)) if sample.good > 0 => {}
                 Err(Fault::Fatal(fatal)) => {
                     sample.failed = Some(fatal.clone());

@@ -50,7 +50,10 @@ impl<R: BufRead> Rows<R> {
             let row = match self.read() {
                 Ok(Line::Text) if self.text.trim_ascii().is_empty() => continue,
                 Ok(Line::Text) => self.row(),
-                Ok(Line::Long) => Err(format!("longer than {} KiB", CAP >> 10)),
+                Ok(Line::Long) => {
+                    self.text.clear();
+                    Err(format!("longer than {} KiB", CAP >> 10))
+                }
                 Ok(Line::End) => break,
                 Err(error) => {
                     self.over = true;
@@ -58,7 +61,10 @@ impl<R: BufRead> Rows<R> {
                 }
             };
             let line = self.line;
-            return Some(row.map_err(|reason| Fault::Row { line, reason }));
+            return Some(row.map_err(|reason| {
+                let text = String::from_utf8_lossy(self.text.trim_ascii_end()).into_owned();
+                Fault::Row { line, reason, text }
+            }));
         }
         self.over = true;
         None

@@ -23,11 +23,24 @@ pub(super) struct Row {
     pub(super) cells: Vec<Cell>,
 }
 
+impl Row {
+    /// What it holds, as a JSON object.
+    pub(super) fn text(&self) -> String {
+        let cells = self.cells.iter().map(|(name, value)| (name.as_ref(), value));
+        serde_json::to_string(&std::collections::BTreeMap::from_iter(cells)).unwrap_or_default()
+    }
+}
+
 /// Why there is no row.
 #[derive(Debug)]
 pub(super) enum Fault {
     /// This one cannot be read, the next one may.
-    Row { line: u64, reason: String },
+    Row {
+        line: u64,
+        reason: String,
+        /// What it says, as far as that is text.
+        text: String,
+    },
     /// There is no next one.
     Fatal(Fatal),
 }

@@ -35,26 +35,22 @@ impl Shape {
         &self.clock
     }
 
-    /// The event that `row` tells of, or why there is none.
-    pub(super) fn event(&mut self, row: Row) -> Result<Event, String> {
+    /// The event that `row` tells of, which is empty then; or why there is none.
+    pub(super) fn event(&mut self, row: &mut Row) -> Result<Event, String> {
         let columns = &self.columns;
         let (mut user, mut node, mut time, mut kind) = (None, None, None, None);
-        let mut rest = row.cells;
-        rest.retain(|(name, value)| {
-            let mut plain = true;
+        for (name, value) in &row.cells {
             for (column, found) in
                 [(&columns.user, &mut user), (&columns.node, &mut node), (&columns.time, &mut time)]
             {
                 if *name == column.name {
                     *found = Some(value.clone());
-                    plain = false;
                 }
             }
             if columns.kind.as_ref().is_some_and(|kind| *name == kind.name) {
                 kind = Some(value.clone());
             }
-            plain && self.keep.as_ref().is_none_or(|keep| keep.contains(&**name))
-        });
+        }
 
         let missing = |role, name| format!("no value in the {role} column {}", quoted(name));
         let user = user.as_ref().and_then(text);
@@ -65,16 +61,28 @@ impl Shape {
         let node = node.as_ref().and_then(text);
         let named = || node.clone().ok_or_else(|| missing("node", &columns.node.name));
 
+        // From here on nothing is wrong with it, unless it is the name that is missing.
         let kind = kind.as_ref().map(words).unwrap_or_default();
+        let plain = |name: &Arc<str>| {
+            ![&columns.user, &columns.node, &columns.time].iter().any(|c| c.name == *name)
+                && self.keep.as_ref().is_none_or(|keep| keep.contains(&**name))
+        };
+        let rest = |row: &mut Row| {
+            let mut rest = std::mem::take(&mut row.cells);
+            rest.retain(|(name, _)| plain(name));
+            rest
+        };
         let what = match kind.trim().to_ascii_lowercase().as_str() {
             "hidden" => What::Hidden,
             "heartbeat" => What::Heartbeat,
             "profile" | "identify" => {
+                let mut rest = rest(row);
                 rest.retain(|(name, _)| columns.kind.as_ref().is_none_or(|k| *name != k.name));
                 What::Profile { fields: fields(rest) }
             }
             kind => {
                 let name = named()?;
+                let mut rest = rest(row);
                 rest.retain(|(field, _)| *field != self.node);
                 rest.push((Arc::clone(&self.node), Value::Text(Arc::clone(&name))));
                 let fields = fields(rest);

@@ -69,7 +69,8 @@ pub(super) fn open(path: &Path) -> Result<(Vec<u8>, Source), Fatal> {
     from_reader(file, total).map_err(fatal)
 }
 
-fn from_reader(
+/// The same of a file that is open.
+pub(super) fn from_reader(
     file: Box<dyn Read + Send>,
     total: Option<u64>,
 ) -> Result<(Vec<u8>, Source), io::Error> {

@@ -50,9 +50,10 @@ impl Draft {
 
     fn row(self) -> Result<Row, Fault> {
         let Draft { line, cells, .. } = self;
+        let row = Row { line, cells };
         match self.wrong {
-            None => Ok(Row { line, cells }),
-            Some(reason) => Err(Fault::Row { line, reason }),
+            None => Ok(row),
+            Some(reason) => Err(Fault::Row { line, reason, text: row.text() }),
         }
     }
 }
@@ -190,7 +191,8 @@ impl<R: BufRead> Rows<R> {
                     cell.and_then(|cell| cell.map_or(Ok(()), |c| self.trace.add(c)))
                 {
                     let reason = format!("an attribute of the trace: {reason}");
-                    return Ok(Step::Give(Err(Fault::Row { line, reason })));
+                    let text = String::new();
+                    return Ok(Step::Give(Err(Fault::Row { line, reason, text })));
                 }
             }
             (Place::Event { .. }, _) => {

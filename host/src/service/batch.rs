@@ -166,6 +166,8 @@ impl<'a> Batch<'a> {
         }
         let names = inputs.iter().flat_map(names);
         memory.learn(&*self.core.store, self.then.lane.id, names).map_err(store)?;
+        let (of, tenant) = (&*self.core.store, self.then.lane.id);
+        memory.learn_sources(of, tenant, inputs.iter()).map_err(store)?;
         let inputs = self.hear(memory, inputs);
         for input in inputs {
             self.sort(memory, input);
@@ -217,6 +219,7 @@ impl<'a> Batch<'a> {
     fn note(&mut self, input: &Input) {
         match input {
             Input::Item { ticket, .. }
+            | Input::Mark { ticket, .. }
             | Input::Receipt { ticket, .. }
             | Input::Erase { ticket, .. } => match self.then.tickets.last_mut() {
                 Some((last, inputs)) if last.is(ticket) => *inputs += 1,
@@ -255,6 +258,8 @@ impl<'a> Batch<'a> {
                     place.extend(deeds.into_iter().map(event));
                 }
             }
+            // It was heard, and has nothing more to say.
+            Input::Mark { .. } => {}
             Input::Receipt { user, tracking, shows, .. } => {
                 self.receipt(&owner(&user), tracking, shows, now);
             }

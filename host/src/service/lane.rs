@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use super::TenantName;
+use super::feed::Mark;
 use super::forget::Erasing;
 use super::memory::Memory;
 use super::rate::Bucket;
@@ -47,6 +48,15 @@ pub(super) enum Input {
         history: bool,
         /// Bytes that it counts for.
         bytes: usize,
+        /// Where it stands in its source, if it comes from one.
+        mark: Option<Mark>,
+        /// Who waits for it.
+        ticket: Ticket,
+    },
+    /// A source is read so far, and has nothing to say there.
+    Mark {
+        /// How far.
+        mark: Mark,
         /// Who waits for it.
         ticket: Ticket,
     },
@@ -95,6 +105,17 @@ pub(super) enum Input {
         /// Who waits for it.
         ticket: Ticket,
     },
+}
+
+impl Input {
+    /// Where it stands in its source, if it comes from one.
+    pub(super) fn mark(&self) -> Option<&Mark> {
+        match self {
+            Input::Item { mark, .. } => mark.as_ref(),
+            Input::Mark { mark, .. } => Some(mark),
+            _ => None,
+        }
+    }
 }
 
 /// A lock whose holder panicked holds nothing half done here: each change is one assignment or is
@@ -152,6 +173,20 @@ pub(super) struct Queue {
     used: u64,
     batch: usize,
     rests_until: Option<Instant>,
+}
+
+impl Queue {
+    /// Adds inputs among which are so many items of so many bytes.
+    pub(super) fn put(
+        &mut self,
+        inputs: impl IntoIterator<Item = Input>,
+        items: usize,
+        bytes: usize,
+    ) {
+        self.inputs.extend(inputs);
+        self.items += items;
+        self.bytes += bytes;
+    }
 }
 
 /// Why an input is not taken.
@@ -276,25 +311,31 @@ impl Lane {
         now: Instant,
         rated: bool,
     ) -> Result<(), Overflow> {
-        let mut queue = lock(&self.queue);
-        let bytes: usize = items.iter().map(|(_, bytes)| bytes).sum();
+        let (count, weight) = (items.len(), items.iter().map(|(_, bytes)| bytes).sum());
+        let mut queue = self.room(count, weight)?;
+        if rated {
+            queue.bucket.take(count as u64, now.0).map_err(Overflow::Rate)?;
+        }
+        let input = |(item, bytes)| {
+            let (history, ticket) = (history(&item), ticket.clone());
+            Input::Item { item, history, bytes, mark: None, ticket }
+        };
+        queue.put(items.into_iter().map(input), count, weight);
+        Ok(())
+    }
+
+    /// The queue, if there is room in it for so many items of so many bytes together.
+    pub(super) fn room(
+        &self,
+        items: usize,
+        bytes: usize,
+    ) -> Result<MutexGuard<'_, Queue>, Overflow> {
+        let queue = lock(&self.queue);
         // Somebody who sends more than the queue holds in one go gets through when it is empty.
         let fits = queue.items == 0
-            || (queue.items + items.len() <= self.bounds.events
+            || (queue.items + items <= self.bounds.events
                 && queue.bytes + bytes <= self.bounds.bytes);
-        if !fits {
-            return Err(Overflow::Queue);
-        }
-        if rated {
-            queue.bucket.take(items.len() as u64, now.0).map_err(Overflow::Rate)?;
-        }
-        queue.items += items.len();
-        queue.bytes += bytes;
-        for (item, bytes) in items {
-            let history = history(&item);
-            queue.inputs.push_back(Input::Item { item, history, bytes, ticket: ticket.clone() });
-        }
-        Ok(())
+        if fits { Ok(queue) } else { Err(Overflow::Queue) }
     }
 
     /// Takes something that the service itself has for the lane.

@@ -46,7 +46,7 @@ pub(super) struct MailboxRecord {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct ContentRecord {
     pub(super) id: u64,
-    mailbox: String,
+    pub(super) mailbox: String,
     subject: String,
     #[serde(default)]
     text: Option<Kept>,

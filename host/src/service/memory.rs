@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
 
+use super::feed::MOST_SOURCES;
 use super::window::Window;
 use crate::engine::State;
 use crate::store::{Seq, Store, StoreError, TenantId, UserKey};
@@ -61,6 +62,8 @@ pub(super) struct Memory {
     /// Whom a name belongs to; none if it means itself.
     names: Recent<Arc<str>, Option<Arc<str>>>,
     pub(super) window: Window,
+    /// How far sources have been read.
+    pub(super) sources: Recent<Arc<str>, u64>,
 }
 
 /// How often a name may lead to another name. Each link was made between two users that were different
@@ -69,13 +72,15 @@ pub(super) const MOST_LINKS: usize = 64;
 
 impl Memory {
     pub(super) fn new(states: usize, window: Window) -> Memory {
-        Memory { states: Recent::new(states), names: Recent::new(states * 2), window }
+        let names = Recent::new(states * 2);
+        Memory { states: Recent::new(states), names, window, sources: Recent::new(MOST_SOURCES) }
     }
 
     /// Forgets what may not be what is stored.
     pub(super) fn forget(&mut self) {
         self.states.clear();
         self.names.clear();
+        self.sources.clear();
     }
 
     /// From now on a name belongs to somebody else.

@@ -23,6 +23,12 @@ struct Sent {
     outcome: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Fed {
+    source: &'static str,
+    outcome: &'static str,
+}
+
 /// The counters.
 pub(super) struct Meter {
     registry: Registry,
@@ -37,6 +43,7 @@ pub(super) struct Meter {
     commit_seconds: Histogram,
     group: Histogram,
     sent: Family<Sent, Counter>,
+    fed: Family<Fed, Counter>,
     requests: Family<Request, Counter>,
     request_seconds: Histogram,
     waiting: Gauge<i64>,
@@ -63,6 +70,7 @@ impl Default for Meter {
             commit_seconds: seconds(),
             group: Histogram::new(exponential_buckets(1.0, 4.0, 8)),
             sent: Family::default(),
+            fed: Family::default(),
             requests: Family::default(),
             request_seconds: seconds(),
             waiting: Gauge::default(),
@@ -90,6 +98,8 @@ impl Meter {
         names.register("commit_seconds", "Time of a commit", self.commit_seconds.clone());
         names.register("commit_events", "Events in a commit", self.group.clone());
         names.register("sent", "Attempts that were made", self.sent.clone());
+        let fed = "Records of files and queues that were taken, or refused";
+        names.register("feed_records", fed, self.fed.clone());
         names.register("http_requests", "Requests that were answered", self.requests.clone());
         names.register("http_seconds", "Time of a request", self.request_seconds.clone());
         names.register("waiting_events", "Events that wait", self.waiting.clone());
@@ -131,6 +141,13 @@ impl Meter {
     /// A channel's name is the operator's, as only known channels are accepted.
     pub(super) fn sent(&self, channel: &str, outcome: &'static str) {
         self.sent.get_or_create(&Sent { channel: channel.to_owned(), outcome }).inc();
+    }
+
+    /// Records of a file or a queue.
+    pub(super) fn fed(&self, source: &'static str, taken: u64, refused: u64) {
+        for (outcome, many) in [("taken", taken), ("refused", refused)] {
+            self.fed.get_or_create(&Fed { source, outcome }).inc_by(many);
+        }
     }
 
     /// A request was answered; `route` is a template, never what was asked for.

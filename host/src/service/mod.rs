@@ -28,6 +28,7 @@ mod core;
 mod error;
 mod explain;
 mod faults;
+mod feed;
 mod forget;
 mod group;
 mod keys;
@@ -73,6 +74,7 @@ use std::time::Duration;
 
 use self::core::{Core, Parts};
 pub use self::error::Error;
+pub use self::feed::{END, Portion, Waiting};
 pub use self::lift::Lift;
 pub use self::lines::is_nobodys;
 pub use self::mailboxes::{ContentFile, NewContent};

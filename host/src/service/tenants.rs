@@ -220,6 +220,7 @@ fn give_up(lane: &Arc<Lane>) {
     let failed = Failed::Unavailable(no_tenant(&lane.name).to_string());
     for input in lane.drain() {
         if let Input::Item { ticket, .. }
+        | Input::Mark { ticket, .. }
         | Input::Receipt { ticket, .. }
         | Input::Erase { ticket, .. } = input
         {

@@ -14,6 +14,9 @@ impl Batch<'_> {
     pub(super) fn hear(&mut self, memory: &mut Memory, inputs: Vec<Input>) -> Vec<Input> {
         let mut heard = Vec::with_capacity(inputs.len());
         for input in inputs {
+            if !self.follows(memory, &input) {
+                continue;
+            }
             if let Input::Item { item, .. } = &input {
                 if let Some(id) = item.id.map(|id| id.0)
                     && !self.is_new(memory, id)
@@ -89,6 +92,7 @@ pub(super) fn names(input: &Input) -> Vec<Arc<str>> {
         | Input::Wake { user }
         | Input::Reach { user, .. }
         | Input::Erase { user, .. } => vec![user.clone()],
+        Input::Mark { .. } => Vec::new(),
         Input::Settled { attempt, .. } => vec![attempt.attempt.user.clone()],
     }
 }

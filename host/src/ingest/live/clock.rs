@@ -106,6 +106,16 @@ pub(super) fn past(at: Named, received: &Received) -> Result<Instant, Refused> {
     }
 }
 
+/// The moment `at`, which somebody else has read, as the service takes it.
+pub(super) fn known(
+    at: Instant,
+    key: &'static str,
+    received: &Received,
+) -> Result<Instant, Refused> {
+    let millis = within(at.0).map_err(|refused| refused.within(key))?;
+    past(Named { millis, key }, received)
+}
+
 /// The moment that `text` is, as the service takes it; where it stands is `key`.
 pub(super) fn past_text(
     text: &str,

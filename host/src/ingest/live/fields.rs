@@ -113,10 +113,7 @@ impl Gather {
     }
 
     fn push(&mut self, name: &str, value: Value) -> Result<(), Refused> {
-        if self.all.len() == COUNT {
-            let reason = format!("more than {COUNT} fields: send fewer in one item");
-            return Err(Refused::new(Fault::TooLarge, "", reason));
-        }
+        few(self.all.len() + 1)?;
         let above = self.path.len();
         let name = match above {
             0 if name.len() <= NAME => Arc::from(name),
@@ -132,8 +129,7 @@ impl Gather {
 
     fn step(&mut self, name: &str) -> Result<(), Refused> {
         if self.path.len() + name.len() > NAME {
-            let reason = format!("a field name longer than {NAME} bytes: shorten it");
-            return Err(Refused::invalid("", reason));
+            return Err(long());
         }
         self.path.push_str(name);
         Ok(())
@@ -143,9 +139,32 @@ impl Gather {
 const NONE: fn(&str) -> bool = |_| false;
 
 fn bounded(text: &str) -> Result<Arc<str>, Refused> {
+    short(text).map(|()| Arc::from(text))
+}
+
+fn long() -> Refused {
+    Refused::invalid("", format!("a field name longer than {NAME} bytes: shorten it"))
+}
+
+/// Refuses more fields than an item may have.
+pub(super) fn few(count: usize) -> Result<(), Refused> {
+    if count > COUNT {
+        let reason = format!("more than {COUNT} fields: send fewer in one item");
+        return Err(Refused::new(Fault::TooLarge, "", reason));
+    }
+    Ok(())
+}
+
+/// Refuses what is too long to be the name of a field.
+pub(super) fn named(name: &str) -> Result<(), Refused> {
+    if name.len() > NAME { Err(long()) } else { Ok(()) }
+}
+
+/// Refuses what is too long to be the text of a field.
+pub(super) fn short(text: &str) -> Result<(), Refused> {
     if text.len() > TEXT {
         let reason = format!("a value longer than {} KiB: shorten it", TEXT >> 10);
         return Err(Refused::new(Fault::TooLarge, "", reason));
     }
-    Ok(Arc::from(text))
+    Ok(())
 }

@@ -21,6 +21,19 @@ const NAME: [&str; 3] = ["node", "event", "name"];
 ///
 /// If the line is too long, or no JSON object, or if something is missing or wrong in it.
 pub fn line(bytes: &[u8], received: &Received) -> Result<Item, Refused> {
+    read(bytes, received, false)
+}
+
+/// The same of a line that was sent as things happened: one without a time happened when it was received.
+///
+/// # Errors
+///
+/// If the line is too long, or no JSON object, or if something is missing or wrong in it.
+pub fn fresh(bytes: &[u8], received: &Received) -> Result<Item, Refused> {
+    read(bytes, received, true)
+}
+
+fn read(bytes: &[u8], received: &Received, fresh: bool) -> Result<Item, Refused> {
     segment::short(bytes.len(), received.limits.item_bytes)?;
     let object = json::object(json::text(bytes)?)?;
     let typed = match object.get("type") {
@@ -28,8 +41,9 @@ pub fn line(bytes: &[u8], received: &Received) -> Result<Item, Refused> {
         _ => false,
     };
     match object.get("user") {
+        None if typed && fresh => segment::sent(&object, received),
         None if typed => segment::recorded(&object, received),
-        _ => row(&object, received),
+        _ => row(&object, received, fresh),
     }
 }
 
@@ -37,7 +51,7 @@ fn named(object: &Object<'_>) -> Option<&'static str> {
     NAME.into_iter().find(|key| object.get(key).is_some())
 }
 
-fn row(object: &Object<'_>, received: &Received) -> Result<Item, Refused> {
+fn row(object: &Object<'_>, received: &Received, fresh: bool) -> Result<Item, Refused> {
     let id = take::message(object)?;
     let user = match take::user(object, "user")? {
         Some(user) => Some(user),
@@ -48,8 +62,10 @@ fn row(object: &Object<'_>, received: &Received) -> Result<Item, Refused> {
         return Err(Refused::invalid("/user", "missing: say whose it is"));
     }
     let time = TIME.into_iter().find(|key| object.get(key).is_some());
-    let time = time.ok_or_else(|| Refused::invalid("/time", "missing: say when it happened"))?;
-    let at = match clock::named(object, time)? {
+    if time.is_none() && !fresh {
+        return Err(Refused::invalid("/time", "missing: say when it happened"));
+    }
+    let at = match time.map_or(Ok(None), |time| clock::named(object, time))? {
         Some(at) => clock::past(at, received)?,
         None => received.now,
     };
@@ -62,7 +78,7 @@ fn row(object: &Object<'_>, received: &Received) -> Result<Item, Refused> {
     let mut fields = Gather::default();
     let taken = |name: &str| {
         name == key
-            || name == time
+            || Some(name) == time
             || ["user", "userId", "anonymousId", "messageId"].contains(&name)
     };
     fields.object(object, taken)?;

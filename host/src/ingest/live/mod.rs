@@ -3,7 +3,8 @@
 //! is read, asked or remembered. Of the engine it knows `event`, the plain data it makes; of the
 //! rest of the host, nothing.
 //!
-//! `segment`, `cloudevents` and `history` are the three formats. They stand on `json` (a body as a
+//! `segment`, `cloudevents` and `history` are the three formats; `file` holds rows of recorded files to the
+//! same limits. They stand on `json` (a body as a
 //! tree that borrows from it), `fields` (objects taken apart into named values), `take` (single
 //! values: ids, names) and `clock` (moments); `header` decodes what stands in HTTP headers.
 
@@ -11,6 +12,7 @@ mod clock;
 pub mod cloudevents;
 mod error;
 mod fields;
+pub mod file;
 mod header;
 pub mod history;
 mod json;

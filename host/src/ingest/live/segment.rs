@@ -199,6 +199,11 @@ pub(super) fn operation(name: Arc<str>, fields: Fields) -> What {
     }
 }
 
+/// A message by itself, which says what it is.
+pub(super) fn sent(object: &Object<'_>, received: &Received) -> Result<Item, Refused> {
+    message(kind(object)?, object, &Around::default(), received)
+}
+
 /// A message out of a recording, which says itself what and when it was.
 pub(super) fn recorded(object: &Object<'_>, received: &Received) -> Result<Item, Refused> {
     let kind = kind(object)?;

@@ -18,5 +18,6 @@ mod limits;
 mod mailboxes;
 mod people;
 mod releases;
+mod sources;
 mod tenants;
 mod verify;
