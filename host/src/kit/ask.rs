@@ -9,7 +9,7 @@ use crate::engine::batch::{Batch, Found, Row};
 use crate::engine::event::{Fields, Grade, Instant};
 use crate::engine::policy::{
     Failure, History, Importance, Need, Origin, Overdue, PlanRequest, Policy as _, Question,
-    Reading, RenderRequest, Template,
+    Reading, RenderRequest, Shape, Template,
 };
 use crate::sandbox::Configured;
 
@@ -161,7 +161,8 @@ impl Row for Ask {
             Origin::Event => (&self.event, false),
             Origin::Profile => (&self.profile, false),
             Origin::Visit => (&self.visit, false),
-            Origin::Counter => (&self.counter, true),
+            // The count is 0 where nothing was counted; when that was last, it never was.
+            Origin::Counter => (&self.counter, need.shape != Shape::Instant),
             Origin::Channel => (&self.channel, !need.name.ends_with("/last-feedback")),
         };
         // What the host counts is 0 where nothing was counted.
