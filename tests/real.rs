@@ -69,3 +69,42 @@ fn a_backtest_of_two_thresholds_is_the_difference_of_two_replays() {
     assert_eq!(found["difference"]["nodes"]["O_SENT"]["lost"], stalled("old") - stalled("new"));
     assert_eq!(found["difference"]["nodes"]["O_SENT"]["gained"], 0);
 }
+
+#[test]
+fn b3_b5_b6_groups_by_activity_and_a_campaign_on_the_offers_that_are_open_at_the_end() {
+    let Some(log) = log("bpic2012.xes.gz") else { return };
+    let example = root().join("policies/audience/examples/open-offers.toml");
+    let text = std::fs::read_to_string(example).unwrap();
+    let folder = Folder::new();
+    // Once, at the end of the log, and not to whoever is sent an offer.
+    let (before, campaign) = text.split_once("[[campaign]]").unwrap();
+    let (campaign, after) = campaign.split_once("[messages.").unwrap();
+    folder.put("groups.toml", format!("{before}[messages.{after}"));
+    let campaign =
+        campaign.replace("hold_out = 10", "").replace("[campaign.parameters]", "[parameters]");
+    folder.put("campaign.toml", campaign);
+    let arguments = [
+        "replay",
+        log.to_str().unwrap(),
+        "--strategy",
+        "groups.toml",
+        "--campaign",
+        "campaign.toml",
+        "--json",
+    ];
+    let sum = nudge(&folder, &arguments).json();
+    // What a few lines of another language count in the same log.
+    let groups = &sum["groups"]["audience"];
+    for (group, members) in
+        [("A_SUBMITTED", 13_087), ("O_SENT", 5_015), ("A_ACCEPTED", 5_113), ("O_ACCEPTED", 2_243)]
+    {
+        assert_eq!(groups[group], members, "{group}");
+    }
+    let campaign = &sum["campaigns"]["open-offers"];
+    assert_eq!(campaign["target"], 327, "{campaign}");
+    assert_eq!(campaign["messages"], 327, "{campaign}");
+    assert_eq!(campaign["missed"]["unqualified"], 5_015 - 327, "{campaign}");
+    assert_eq!(campaign["missed"]["not-member"], 13_087 - 5_015, "{campaign}");
+    let one = nudge(&folder, &[&arguments[..], &["--threads", "1", "--batch", "17"]].concat());
+    assert_eq!(one.json()["digest"], sum["digest"]);
+}

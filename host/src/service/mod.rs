@@ -31,6 +31,7 @@ mod faults;
 mod feed;
 mod forget;
 mod group;
+mod groups;
 mod keys;
 mod lane;
 mod lift;
@@ -53,6 +54,7 @@ mod seal;
 mod send;
 #[cfg(test)]
 pub(crate) mod simulate;
+mod standing;
 pub mod story;
 mod streams;
 mod tally;
