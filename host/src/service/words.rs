@@ -36,7 +36,7 @@ pub struct NewTenant {
 }
 
 /// A change of a tenant.
-#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TenantChange {
     /// Suspends it or takes it up again.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::*;
 use crate::engine::event::{Event, Fields, Grade, Instant, Millis, What};
 use crate::engine::policy::{Campaign, Importance, Launch, Origin, Question, Shape};
-use crate::engine::{Engine, State, StrategyError, Turn};
+use crate::engine::{State, StrategyError, Turn};
 
 const DAY: u64 = 86_400_000;
 
