@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::stand::{Stand, acme, run};
 use crate::mailbox::mime::File;
-use crate::mailbox::{Incoming, Mailboxes, Refused};
+use crate::mailbox::{Incoming, Refused};
 use crate::service::words::{ContentInfo, NewMailbox, NewTenant, TenantChange};
 use crate::service::{Error, NewContent, TenantName};
 use crate::store::TenantId;
