@@ -132,9 +132,9 @@ async fn what_is_too_large_is_not_kept() {
         let line = "x".repeat(bytes - 2);
         format!("{MAIL}RCPT TO:<small@x.example>\r\nDATA\r\n{line}\r\n.\r\nNOOP\r\n")
     };
-    assert_eq!(codes(&double, client(101)).await[5..], [552, 250]);
+    assert_eq!(codes(&double, client(101)).await[6..], [552, 250]);
     assert_eq!(double.mails().len(), 0);
-    assert_eq!(codes(&double, client(100)).await[5..], [250, 250]);
+    assert_eq!(codes(&double, client(100)).await[6..], [250, 250]);
     assert_eq!(double.mails().len(), 1);
     // Who goes on and on is not listened to.
     let flood = format!("{MAIL}DATA\r\n{}", "x".repeat(2 << 20));
