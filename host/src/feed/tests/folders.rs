@@ -121,7 +121,7 @@ async fn b1_what_is_no_plain_file_of_the_folder_is_not_followed() {
     for mark in ["outside", "within", "linked", "nobody", "root", ".hidden.csv", "a.csv.part"] {
         assert!(!marks.contains_key(mark), "{mark}");
     }
-    for mark in ["\u{fffd}\u{fffd}.csv", " .csv", "z", &long] {
+    for mark in ["\u{fffd}\u{fffd}.csv", ".csv", "z", &long] {
         assert_eq!(marks.get(mark), Some(&1), "{mark}: {marks:?}");
     }
     assert!(outside.exists() && stage.path("link.csv").is_symlink());
@@ -184,8 +184,7 @@ async fn b1_a_tenants_own_words_on_its_columns_count_and_wrong_ones_hold_its_fil
 #[tokio::test(flavor = "multi_thread")]
 async fn b1_a_suspended_tenants_files_wait() {
     let stage = Stage::new("").await;
-    let suspend =
-        |suspended| TenantChange { suspended: Some(suspended), ..TenantChange::default() };
+    let suspend = |suspended| TenantChange { suspended: Some(suspended), daily_quota: None };
     stage.service.change_tenant("shop", suspend(true)).await.unwrap();
     stage.put("a.csv", csv(["a"]));
     tokio::time::sleep(std::time::Duration::from_millis(300)).await;

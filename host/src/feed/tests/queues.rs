@@ -163,7 +163,7 @@ async fn b1_a_suspended_tenants_messages_are_kept_and_the_others_taken() {
     let stage = Stage::new(&queue.config()).await;
     let new = crate::service::words::NewTenant { name: "other".to_owned() };
     stage.service.create_tenant(new).await.unwrap();
-    let change = TenantChange { suspended: Some(true), ..TenantChange::default() };
+    let change = TenantChange { suspended: Some(true), daily_quota: None };
     stage.service.change_tenant("other", change).await.unwrap();
     queue.send("other", row("theirs")).await;
     queue.send("shop", row("ours")).await;

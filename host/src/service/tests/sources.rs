@@ -126,7 +126,7 @@ fn b1_sources_are_a_tenants_own_and_a_suspended_tenant_has_none() {
     run(waiting.stored()).unwrap();
     assert_eq!(stand.service.read_to(&acme(), "file:two").unwrap(), 9);
     assert!(matches!(stand.service.taker("nobody"), Err(Error::NotFound(_))));
-    let suspended = TenantChange { suspended: Some(true), ..TenantChange::default() };
+    let suspended = TenantChange { suspended: Some(true), daily_quota: None };
     stand.core().change_tenant(&acme(), &suspended).unwrap();
     assert!(matches!(stand.service.taker("acme"), Err(Error::Forbidden(_))));
     let more = Portion { source: "file:two".into(), after: 9, items: Vec::new(), end: END };
