@@ -25,18 +25,21 @@ fn labels_are_unique() {
 }
 
 #[test]
-fn there_is_a_node_policy() {
+fn there_is_a_node_policy_or_segment_criteria() {
     let mut world = world(journey()).with("writer", Native::personaliser());
     world.parts.remove(0);
-    let want = "no policy of the strategy is a node policy, so nothing would ever happen";
+    let want = "no policy of the strategy is a node policy or has segment criteria, so nothing would \
+                ever happen";
     assert_eq!(refused(world), want);
 }
 
 #[test]
-fn c1_there_is_one_route_at_most() {
+fn c1_there_is_one_route_for_everything_at_most() {
     let route = || Native::route(plan([]));
     let error = refused(world(journey()).with("one", route()).with("two", route()));
-    assert_eq!(error, "both \"one\" and \"two\" are route policies: a strategy has one");
+    let want = "both \"one\" and \"two\" are route policies for all messages: name with `routes` the \
+                messages that one of them is for";
+    assert_eq!(error, want);
 }
 
 #[test]
