@@ -129,7 +129,7 @@ fn table() -> Vec<Row> {
     let removed = json!({ "channel": "sms", "address": "{address}" });
     row("POST", "/v1/suppressions/removals", Manage, NotFound, Body::Json(removed));
     row("GET", "/v1/groups", Manage, Own, Body::None);
-    row("GET", "/v1/groups/audience/loan/members", Manage, Own, Body::None);
+    row("GET", "/v1/groups/{policy}/{group}/members", Manage, Own, Body::None);
     row("GET", "/v1/costs", Manage, Own, Body::None);
     row("GET", "/v1/campaigns", Manage, Own, Body::None);
     // The other tenant has no release that composes one.
@@ -235,6 +235,8 @@ impl Scene {
             ("{tracking}", letter["tracking"].as_str().unwrap().to_owned()),
             ("{channel}", "hook".to_owned()),
             ("{campaign}", composed["number"].to_string()),
+            ("{policy}", "audience".to_owned()),
+            ("{group}", "loan".to_owned()),
             ("{mailbox}", "box".to_owned()),
             ("{content}", content["id"].to_string()),
             ("{address}", "+49307654321".to_owned()),
@@ -422,6 +424,8 @@ async fn same_for_nobody(scene: &Scene, row: &Row, key: &str, got: Got) {
             "{tracking}",
             "{channel}",
             "{campaign}",
+            "{policy}",
+            "{group}",
             "{address}",
             "{mailbox}",
             "{content}",

@@ -144,8 +144,8 @@ async fn preview_campaign(
 ///
 /// Scope: `manage`.
 #[utoipa::path(
-    get, path = "/v1/campaigns/{number}", tag = "Campaigns",
-    params(("number" = u64, Path, description = "Its number.", example = 3)),
+    get, path = "/v1/campaigns/{campaign}", tag = "Campaigns",
+    params(("campaign" = u64, Path, description = "Its number.", example = 3)),
     responses((status = 200, description = "The campaign.", body = CampaignInfo), NotFound),
 )]
 async fn show_campaign(
@@ -160,8 +160,8 @@ async fn show_campaign(
 ///
 /// Scope: `manage`. What it has sent stays.
 #[utoipa::path(
-    delete, path = "/v1/campaigns/{number}", tag = "Campaigns",
-    params(("number" = u64, Path, description = "Its number.", example = 3)),
+    delete, path = "/v1/campaigns/{campaign}", tag = "Campaigns",
+    params(("campaign" = u64, Path, description = "Its number.", example = 3)),
     responses((status = 204, description = "It is gone."), NotFound, Conflict, Full),
 )]
 async fn delete_campaign(
@@ -177,8 +177,8 @@ async fn delete_campaign(
 ///
 /// Scope: `manage`. Each member of the initial group who meets the push standard is reached once.
 #[utoipa::path(
-    post, path = "/v1/campaigns/{number}/launch", tag = "Campaigns",
-    params(("number" = u64, Path, description = "Its number.", example = 3)),
+    post, path = "/v1/campaigns/{campaign}/launch", tag = "Campaigns",
+    params(("campaign" = u64, Path, description = "Its number.", example = 3)),
     responses(
         (status = 200, description = "The campaign, running.", body = CampaignInfo),
         NotFound, Conflict, Full,
@@ -196,8 +196,8 @@ async fn launch_campaign(
 ///
 /// Scope: `manage`.
 #[utoipa::path(
-    post, path = "/v1/campaigns/{number}/pause", tag = "Campaigns",
-    params(("number" = u64, Path, description = "Its number.", example = 3)),
+    post, path = "/v1/campaigns/{campaign}/pause", tag = "Campaigns",
+    params(("campaign" = u64, Path, description = "Its number.", example = 3)),
     responses(
         (status = 200, description = "The campaign, paused.", body = CampaignInfo),
         NotFound, Conflict, Full,
@@ -215,8 +215,8 @@ async fn pause_campaign(
 ///
 /// Scope: `manage`. It reaches nobody more; messages that are under way go on.
 #[utoipa::path(
-    post, path = "/v1/campaigns/{number}/cancel", tag = "Campaigns",
-    params(("number" = u64, Path, description = "Its number.", example = 3)),
+    post, path = "/v1/campaigns/{campaign}/cancel", tag = "Campaigns",
+    params(("campaign" = u64, Path, description = "Its number.", example = 3)),
     responses(
         (status = 200, description = "The campaign, cancelled.", body = CampaignInfo),
         NotFound, Conflict, Full,

@@ -179,9 +179,9 @@ impl Core {
         tenant: &TenantName,
         number: u64,
     ) -> Result<CampaignInfo, Error> {
-        let live = self.at_work(tenant)?;
         self.change_campaign(tenant, number, |core, account, campaign| {
             use CampaignStatus::{Draft, Paused};
+            let live = core.at_work(tenant)?;
             if !matches!(campaign.status, Draft | Paused) {
                 return Err(not_now(campaign, "launched"));
             }

@@ -76,7 +76,7 @@ fn table() -> Vec<(&'static str, &'static str, Needs, Other, Ask)> {
         ask.json(json!({ "receipts": [{ "tracking": "{tracking}", "shows": "opened" }] }))
     });
     row("GET", "/v1/groups", Manage, Own, same);
-    row("GET", "/v1/groups/audience/loan/members", Manage, Own, same);
+    row("GET", "/v1/groups/{policy}/{group}/members", Manage, Own, same);
     row("GET", "/v1/campaigns", Manage, Own, same);
     row("GET", "/v1/costs", Manage, Own, same);
     // The other tenant has no release that composes one.
@@ -167,7 +167,7 @@ fn table() -> Vec<(&'static str, &'static str, Needs, Other, Ask)> {
 }
 
 /// What stands for what tenant `a` has, with what stands for what nobody has.
-const NOBODYS: [(&str, &str); 11] = [
+const NOBODYS: [(&str, &str); 13] = [
     ("{digest}", "zz"),
     ("{number}", "99"),
     ("{user}", "zz"),
@@ -177,6 +177,8 @@ const NOBODYS: [(&str, &str); 11] = [
     ("{tracking}", "zz"),
     ("{channel}", "zz"),
     ("{campaign}", "99"),
+    ("{policy}", "zz"),
+    ("{group}", "zz"),
     ("{mailbox}", "zz"),
     ("{content}", "99"),
 ];
@@ -231,6 +233,8 @@ async fn with_everything() -> (Stage, Names) {
         ("{tracking}", letter.tracking),
         ("{channel}", "of-a-hook".to_owned()),
         ("{campaign}", composed),
+        ("{policy}", "audience".to_owned()),
+        ("{group}", "loan".to_owned()),
         ("{mailbox}", "of-a-box".to_owned()),
         ("{content}", content.json()["id"].to_string()),
     ];

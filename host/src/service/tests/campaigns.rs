@@ -59,7 +59,9 @@ fn user(number: usize) -> String {
 
 /// A stand with so many users with a loan, each of the amount of their number.
 fn with_loans(many: usize) -> Stand {
-    let mut stand = Stand::of(AUDIENCE);
+    // So that a campaign takes several batches.
+    let mut stand = Stand::with("batch = 20\n");
+    stand.puts_to_work(AUDIENCE);
     stand.does_chores();
     let now = stand.now();
     let records = (0..many).map(|n| record(&user(n), "loan", n as i64, now)).collect();
@@ -344,6 +346,7 @@ fn without_its_policy_a_campaign_waits_and_says_why() {
     let number = created(&stand, spring(json!({})));
     stand.core().launch_campaign(&acme(), number).unwrap();
     stand.puts_to_work(&super::stand::strategy(&[("cart", "1h")]));
+    stand.does_chores();
     goes_out(&mut stand);
     let waiting = campaign(&stand, number);
     assert_eq!((waiting.status, waiting.processed), (CampaignStatus::Running, 0));
