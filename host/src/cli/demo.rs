@@ -214,7 +214,7 @@ impl Show {
                 format!("{when}  {user:4} {channel} {title} ({about}) {body}")
             }
             Decision::Joined { group, .. } if self.every == 0 => {
-                format!("{when}  {user:4}        is {group} from now on")
+                format!("{when}  {user:4}        joins the group {group}")
             }
             Decision::Missed { reason, .. } if self.every == 0 => {
                 format!("{when}  {user:4}        no reminder: {}", output::word(reason))
