@@ -16,7 +16,7 @@ use crate::store::{Group, Membership, Seq, StoreError, TenantId};
 const KNOWN: usize = 4096;
 
 /// The members after a place.
-const MEMBERS: &str = "SELECT seq, user FROM member INDEXED BY member_order \
+pub(super) const MEMBERS: &str = "SELECT seq, user FROM member INDEXED BY member_order \
                        WHERE grp = ?1 AND (seq, user) > (?2, ?3) ORDER BY seq, user LIMIT ?4";
 /// Adds to a group's count.
 const GROW: &str = "UPDATE grp SET members = members + ?2 WHERE id = ?1";

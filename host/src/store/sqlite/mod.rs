@@ -17,6 +17,7 @@ mod control;
 mod error;
 mod flush;
 mod groups;
+mod into;
 mod keep;
 mod lock;
 mod methods;

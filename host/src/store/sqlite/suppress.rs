@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::commit::Into;
+use super::into::Into;
 use super::pool::{READ, within};
 use super::{Shared, limit, locked};
 use crate::engine::event::Instant;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::commit::Into;
+use super::into::Into;
 use super::{Shared, locked, number};
 use crate::store::{Cursor, Offset, Seq, StoreError, Tally, TenantId};
 

@@ -61,4 +61,60 @@ fn the_first_version_keeps_its_rows() {
     assert_eq!(check(dir.path(), Verify::default()).unwrap().findings, []);
 }
 
+#[test]
+fn the_version_before_groups_has_none_and_gets_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Sqlite::open(dir.path(), small(9)).unwrap();
+    for seq in 1..=20 {
+        let mut one = chunk(1, seq);
+        one.lines = b"line".to_vec();
+        one.images = vec![image(&format!("u{seq}"), Some(5), "s")];
+        one.outbox = vec![attempt(&format!("t{seq}"), &format!("k{seq}"), "m", 1)];
+        one.suppressed = vec![suppression(&format!("a{seq}"), "bounced", 1)];
+        put(&store, one);
+    }
+    drop(store);
+    // As that version had left it.
+    let writing = Writing { synchronous: Synchronous::Full, cache: 1000, max_bytes: None };
+    let second = schema::File { steps: &schema::LOG.steps[..2], name: "second.db", ..schema::LOG };
+    let old = schema::open(dir.path(), &second, writing).unwrap();
+    let log = dir.path().join("log.db");
+    old.execute("ATTACH ?1 AS new", [log.to_str().unwrap()]).unwrap();
+    let copied = ["meta", "chunk", "journal", "outbox", "suppression"];
+    for table in copied {
+        let sql = format!("INSERT OR REPLACE INTO main.{table} SELECT * FROM new.{table}");
+        old.execute_batch(&sql).unwrap();
+    }
+    let tables = "SELECT count(*) FROM sqlite_schema WHERE name IN \
+                  ('grp', 'member', 'member_order', 'tally', 'cursor', 'source')";
+    let count = |connection: &rusqlite::Connection| -> i64 {
+        connection.query_row(tables, [], |row| row.get(0)).unwrap()
+    };
+    assert_eq!(count(&old), 0);
+    drop(old);
+    std::fs::rename(dir.path().join("second.db"), log).unwrap();
+    let report = check(dir.path(), Verify::default()).unwrap();
+    assert!(report.sound() && report.findings[0].what.contains("schema version 2"), "{report:?}");
+
+    let store = Sqlite::open(dir.path(), small(9)).unwrap();
+    assert_eq!(store.recover(Instant::MIN, 0).unwrap().seq, Seq(20));
+    assert_eq!(store.log(TenantId(1), Seq(0), 99).unwrap().len(), 20);
+    assert_eq!(store.users(TenantId(1), None, 99).unwrap().len(), 20);
+    assert_eq!(store.suppressions(TenantId(1), None, 99).unwrap().len(), 20);
+    assert_eq!(lease(&store, 100, 200).len(), 20);
+    assert_eq!(groups(&store, 1), [""; 0]);
+    let mut one = chunk(1, 21);
+    one.members = vec![joins("p/all", "u1"), joins("p/all", "u2")];
+    one.tallies = vec![tally("t", 1)];
+    (one.cursors, one.offsets) = (vec![cursor("c", 21, "u1")], vec![offset("f", 1)]);
+    put(&store, one);
+    drop(store);
+    let store = Sqlite::open(dir.path(), small(9)).unwrap();
+    assert_eq!(members(&store, 1, "p/all"), ["21 u1", "21 u2"]);
+    assert_eq!(store.offset(TenantId(1), "f").unwrap(), Some(1));
+    drop(store);
+    let report = check(dir.path(), Verify::default()).unwrap();
+    assert_eq!((report.findings, report.groups, report.members), (vec![], 1, 2));
+}
+
 const SUM: i64 = -7545471252939412994;
