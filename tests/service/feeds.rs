@@ -187,7 +187,7 @@ async fn b1_whoever_stalls_by_what_a_file_says_is_written_to() {
     tenant.letters("ada", 1).await;
     // What ben did is history: nobody is told of it now.
     tenant.only("witness", &["ada"]).await;
-    let metrics = stage.server.get("/metrics").send().await.is(200).text();
+    let metrics = stage.server.get("/metrics").by(&stage.admin).send().await.is(200).text();
     assert!(metrics.contains("nudge_feed_records_total{source=\"folder\",outcome=\"taken\"} 2"));
     fs::remove_dir_all(root.parent().unwrap()).unwrap();
 }
