@@ -83,6 +83,8 @@ struct Told {
     ids: Vec<MessageId>,
     events: u64,
     attempts: u64,
+    /// Users have joined groups or left them.
+    regroups: bool,
     letters: Vec<Arc<str>>,
     /// The first timer that it sets.
     due: Option<Instant>,
@@ -94,6 +96,7 @@ impl Told {
             ids: chunk.ids.clone(),
             events: u64::from(chunk.events),
             attempts: chunk.outbox.len() as u64,
+            regroups: !chunk.members.is_empty(),
             letters: chunk.letters.iter().map(|letter| letter.user.clone()).collect(),
             due: chunk.images.iter().filter_map(|image| image.due).min(),
         }
@@ -103,6 +106,9 @@ impl Told {
 fn durable(core: &Core, mut then: Then, told: &Told) {
     let settled = std::mem::take(&mut then.settled).len();
     then.lane.committed(true, &then.woken);
+    if told.regroups {
+        then.lane.regrouped();
+    }
     then.lane.reached(then.reaching);
     for (ticket, inputs) in &then.tickets {
         ticket.settle(*inputs, Ok(()));

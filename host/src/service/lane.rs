@@ -147,6 +147,8 @@ pub(super) struct Lane {
     pub(super) head: Mutex<[u8; 32]>,
     /// Rises when campaigns are to go on from where they stand in the store: what was said before is void.
     round: AtomicU64,
+    /// Rises when what was stored has changed who belongs to which group.
+    regrouped: AtomicU64,
     /// Message ids of batches that were not stored, to be taken back before the next evaluation.
     undone: Mutex<Option<Vec<MessageId>>>,
 }
@@ -231,6 +233,7 @@ impl Lane {
             live: RwLock::new(None),
             epoch: AtomicU64::new(0),
             round: AtomicU64::new(0),
+            regrouped: AtomicU64::new(0),
             head: Mutex::new([0; 32]),
             undone: Mutex::new(None),
         }
@@ -255,6 +258,16 @@ impl Lane {
     /// Has campaigns go on from where they stand in the store.
     pub(super) fn next_round(&self) {
         self.round.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// How often it was stored that users have joined groups or left them.
+    pub(super) fn regroupings(&self) -> u64 {
+        self.regrouped.load(Ordering::SeqCst)
+    }
+
+    /// It is stored that users have joined groups or left them.
+    pub(super) fn regrouped(&self) {
+        self.regrouped.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Has a campaign go out to members of its group.

@@ -40,6 +40,8 @@ struct Run {
     at: Option<(Seq, Arc<str>)>,
     /// Up to when the pace has been used, in microseconds.
     paced: i64,
+    /// Everybody was found by then, by the lane's count of regroupings: until the next there is nobody new.
+    through: Option<u64>,
 }
 
 impl Run {
@@ -113,10 +115,15 @@ impl Core {
                 return Ok(false);
             };
             let at = self.stands_at(tenant.number, campaign)?;
-            let run = Run { round, release: live.number, content, launch, at, paced };
+            let release = live.number;
+            let run = Run { round, release, content, launch, at, paced, through: None };
             runs.0.insert(key, run);
         }
         let Some(run) = runs.0.get_mut(&key) else { return Ok(false) };
+        let regroupings = lane.regroupings();
+        if campaign.is_open() && run.through == Some(regroupings) {
+            return Ok(false);
+        }
         let room = MOST_UNDER_WAY.saturating_sub(lane.reaching());
         let per_second = campaign.new.per_second;
         let most = room.min(run.allowance(per_second, self.clock.now())).min(PAGE);
@@ -150,6 +157,7 @@ impl Core {
         if whole && many == most {
             return Ok(true);
         }
+        run.through = Some(regroupings);
         // Nothing is on its way any more, or nothing of this one.
         let over = lane.reaching() == 0 && lane.round() == round;
         if !campaign.is_open() && (over || self.stored_at(tenant.number, campaign)? == run.at) {
