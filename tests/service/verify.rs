@@ -35,7 +35,7 @@ fn copied(stage: &Stage, name: &str) -> PathBuf {
 }
 
 #[tokio::test]
-async fn every_alteration_is_found() {
+async fn c8_every_alteration_is_found() {
     let stage = filled().await;
     let sound = verify(stage.data(), &[]);
     assert_eq!(sound.code, 0, "{sound:?}");
@@ -86,7 +86,7 @@ async fn every_alteration_is_found() {
 }
 
 #[tokio::test]
-async fn a_head_that_was_noted_finds_a_log_that_was_cut_and_mended() {
+async fn c8_a_head_that_was_noted_finds_a_log_that_was_cut_and_mended() {
     let stage = filled().await;
     let all = verify(stage.data(), &["--json"]);
     let all: Value = serde_json::from_str(&all.out).unwrap();

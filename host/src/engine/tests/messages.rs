@@ -203,3 +203,20 @@ fn a_policy_writes_its_own_messages_if_it_can() {
     let both = stalled(world().with("own", own));
     assert_eq!(of(&both, &["sent"]), ["101 sent app 0 first", "101 sent app 0 own"]);
 }
+
+#[test]
+fn c8_what_is_sent_is_named_by_the_hash_of_what_it_says() {
+    let digests = |body: &'static str| -> Vec<String> {
+        let mut ann = world(journey()).text("nudge", "", body).live();
+        ann.does(op(0, "A")).until(101);
+        let sent = ann.trace.iter().filter_map(|record| match &record.decision {
+            Decision::Sent { digest, .. } => Some(digest.to_string()),
+            _ => None,
+        });
+        sent.collect()
+    };
+    let [one, other] = ["Go on!", "Go on?"].map(digests);
+    assert_eq!((one.len(), one[0].len()), (1, 64));
+    assert_eq!(one, digests("Go on!"), "the same content has the same address");
+    assert_ne!(one, other);
+}

@@ -59,7 +59,7 @@ fn a_log_that_is_what_was_written() {
 }
 
 #[test]
-fn whatever_is_done_to_lines_is_found() {
+fn c8_whatever_is_done_to_lines_is_found() {
     let owned = |line: &[u8]| line.to_vec();
     let altered = |mut line: Vec<u8>| {
         let at = line.len() - 20;
