@@ -52,7 +52,7 @@ fn file(n: usize) -> (String, Vec<u8>, Vec<u64>) {
             for row in 1..=ROWS {
                 writeln!(text, "{},shelf,{},{}", user(row), at(row), mark(row)).unwrap();
             }
-            if n % 4 == 0 { "csv" } else { "csv.gz" }
+            if n.is_multiple_of(4) { "csv" } else { "csv.gz" }
         }
         1 => {
             for row in 1..=ROWS {

@@ -63,7 +63,7 @@ impl Source {
     /// The SHA-256 of its content, if that is a log from beginning to end.
     pub(super) fn check(&self, stop: &Stop) -> Result<String, Unread> {
         let hash = Arc::new(Mutex::new(Sha256::new()));
-        let mut file = self.from_start()?;
+        let mut file = self.rewound()?;
         let hashing = Hashing { inner: file.try_clone()?, hash: Arc::clone(&hash) };
         let log = Log::read(&self.name, Box::new(hashing), &self.options)?;
         for (n, row) in (0_u64..).zip(log) {
@@ -96,7 +96,7 @@ impl Source {
     ) -> Result<(), Unread> {
         let source: Arc<str> = source_of(digest);
         let mut rejects = Rejects::begin(folder, digest)?;
-        let mut log = Log::read(&self.name, Box::new(self.from_start()?), &self.options)?;
+        let mut log = Log::read(&self.name, Box::new(self.rewound()?), &self.options)?;
         let mut portion = Portion { source, after, items: Vec::new(), end: after };
         let (mut row, mut bytes, mut counts) = (0, 0, Counts::default());
         let mut now = received();
@@ -140,7 +140,7 @@ impl Source {
         give(portion, counts)
     }
 
-    fn from_start(&self) -> io::Result<File> {
+    fn rewound(&self) -> io::Result<File> {
         let mut file = self.file.try_clone()?;
         file.seek(SeekFrom::Start(0))?;
         Ok(file)
