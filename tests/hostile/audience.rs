@@ -2,6 +2,7 @@
 //! believed, and nothing else.
 
 use nudge::engine::batch::Batch;
+use nudge::engine::policy::Policy as _;
 use nudge::engine::policy::{Failure, Fault};
 use nudge::sandbox::{AdmitError, Configured, Tested};
 
