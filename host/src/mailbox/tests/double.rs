@@ -94,8 +94,7 @@ impl Client {
     /// One answer, of one line or several; nothing if it is over.
     pub(super) async fn hears(&mut self) -> String {
         let mut answer = Vec::new();
-        loop {
-            let Ok(byte) = self.0.read_u8().await else { break };
+        while let Ok(byte) = self.0.read_u8().await {
             answer.push(byte);
             let last = answer.rsplit(|b| *b == b'\n').nth(1).unwrap_or_default();
             if byte == b'\n' && last.get(3) == Some(&b' ') {
