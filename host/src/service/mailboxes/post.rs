@@ -46,7 +46,7 @@ impl Core {
         if self.is_stopping() {
             return Err(Refused::Later);
         }
-        let mail =
+        let mime::Mail { from, subject, text, files } =
             mime::read(&incoming.bytes).map_err(|error| Refused::Unreadable(error.to_string()))?;
         let places: Option<BTreeSet<(String, String)>> =
             incoming.to.iter().map(|to| named(self, to)).collect();
@@ -59,7 +59,7 @@ impl Core {
             let record = account.mailboxes.get(mailbox).filter(|_| !account.record.suspended);
             let unknown = || Error::NotFound(format!("mailbox {mailbox:?}"));
             let record = record.ok_or_else(unknown)?;
-            let mut all = mail.from.iter().chain([&incoming.from]);
+            let mut all = from.iter().chain([&incoming.from]);
             if !all.all(|from| record.wants(from)) {
                 return Err(unknown());
             }
@@ -69,11 +69,7 @@ impl Core {
             }
             Ok(())
         };
-        let new = NewContent {
-            subject: mail.subject.clone(),
-            text: mail.text.clone(),
-            files: mail.files.clone(),
-        };
+        let new = NewContent { subject, text, files };
         let kept = self.keep(&targets, new, Some(&incoming.from), wanted);
         kept.map(|_| ()).map_err(refused)
     }
