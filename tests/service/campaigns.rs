@@ -61,7 +61,7 @@ async fn b4_b5_b6_b7_from_a_file_to_letters_by_the_command_line() {
     let groups = tenant.command(&["campaign", "groups", "--tenant", "shop"]);
     assert_eq!(groups.code, 0, "{groups:?}");
     assert!(
-        groups.out.lines().any(|l| l.starts_with("audience loan") && l.ends_with("30")),
+        groups.out.lines().any(|l| l.trim().starts_with("audience loan") && l.ends_with("30")),
         "{groups:?}"
     );
     let file = stage.path("spring.toml");

@@ -164,7 +164,8 @@ impl Core {
             self.is_done(&name, campaign.number)?;
             return Ok(false);
         }
-        Ok(many > 0)
+        // Until what is on its way is stored, it is not over.
+        Ok(many > 0 || !campaign.is_open())
     }
 
     /// The campaign as the release at work has it; none if it has to wait.
