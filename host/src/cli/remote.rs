@@ -47,7 +47,7 @@ pub(super) fn told(problem: &Value) -> String {
         told = "it does not say why".to_owned();
     }
     for error in problem.get("errors").and_then(Value::as_array).into_iter().flatten() {
-        told += &format!("\n  {}: {}", text(error, "path"), text(error, "message"));
+        told += &format!("\n  {}: {}", text(error, "pointer"), text(error, "message"));
     }
     told
 }
