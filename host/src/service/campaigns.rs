@@ -154,7 +154,9 @@ impl Core {
             )));
         }
         let number = next(&account);
-        let id = format!("c{number}");
+        // A number that was deleted may be given again; users remember campaigns by their ids.
+        let created = self.clock.now().0;
+        let id = format!("c{number}-{created}");
         let launch = self.compose(tenant, &live, &new.campaign(), Some(&id), new.again)?;
         let record = CampaignRecord {
             number,
@@ -163,7 +165,7 @@ impl Core {
             new,
             launch,
             standing: false,
-            created: self.clock.now().0,
+            created,
             launched: None,
             ended: None,
             launched_seq: 0,

@@ -239,11 +239,7 @@ fn timers(core: &Core, over: &AtomicBool) {
 
 fn campaigns(core: &Core, over: &AtomicBool) {
     while !over.load(Ordering::SeqCst) {
-        let busy = !core.is_stopping()
-            && core.go_out().unwrap_or_else(|error| {
-                tracing::error!("a campaign cannot go on: {error}");
-                false
-            });
+        let busy = !core.is_stopping() && core.go_out();
         std::thread::sleep(if busy { STRIDE } else { TICK });
     }
 }

@@ -64,7 +64,7 @@ impl Run {
 
 impl Core {
     /// Has all campaigns go on; true if one of them may go on at once.
-    pub(super) fn go_out(&self) -> Result<bool, Error> {
+    pub(super) fn go_out(&self) -> bool {
         let running: Vec<(TenantRecord, Vec<CampaignRecord>)> = self.read_book(|book| {
             let of = |account: &super::book::Account| {
                 let campaigns = account.campaigns.values();
@@ -87,10 +87,15 @@ impl Core {
         let mut busy = false;
         for (tenant, campaigns) in &running {
             for campaign in campaigns {
-                busy |= self.go_on(&mut runs, tenant, campaign)?;
+                // What is wrong with one is no matter of the others.
+                busy |= self.go_on(&mut runs, tenant, campaign).unwrap_or_else(|error| {
+                    let (tenant, campaign) = (tenant.number.0, campaign.number);
+                    tracing::error!(tenant, campaign, "a campaign cannot go on: {error}");
+                    false
+                });
             }
         }
-        Ok(busy)
+        busy
     }
 
     fn go_on(

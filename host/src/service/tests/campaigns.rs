@@ -80,7 +80,7 @@ fn campaign(stand: &Stand, number: u64) -> CampaignInfo {
 /// Lets campaigns go out until they have nothing more to do for now.
 fn goes_out(stand: &mut Stand) {
     for _ in 0..1_000 {
-        let busy = stand.core().go_out().unwrap();
+        let busy = stand.core().go_out();
         stand.settles();
         if !busy {
             return;
@@ -162,7 +162,7 @@ fn a_campaign_that_fails_to_be_stored_goes_on_from_where_it_stands() {
     let number = created(&stand, spring(json!({})));
     stand.core().launch_campaign(&acme(), number).unwrap();
     for fate in [Fate::Refused, Fate::Stored, Fate::Refused, Fate::Unheard] {
-        stand.core().go_out().unwrap();
+        stand.core().go_out();
         stand.evaluates();
         stand.commits(fate);
         stand.clock.advance(Millis(100));
@@ -182,7 +182,7 @@ fn a_restart_in_the_middle_goes_on_exactly_where_it_was() {
     let number = created(&stand, spring(json!({})));
     stand.core().launch_campaign(&acme(), number).unwrap();
     for _ in 0..3 {
-        stand.core().go_out().unwrap();
+        stand.core().go_out();
         stand.evaluates();
         stand.commits(Fate::Stored);
         stand.clock.advance(Millis(50));
@@ -205,21 +205,21 @@ fn it_halts_and_ends_where_it_is_told_to() {
     let number = created(&stand, spring(json!({ "per_second": 10 })));
     stand.core().launch_campaign(&acme(), number).unwrap();
     stand.waits(1_000);
-    stand.core().go_out().unwrap();
+    stand.core().go_out();
     stand.settles();
     stand.waits(1_000);
-    stand.core().go_out().unwrap();
+    stand.core().go_out();
     stand.settles();
     let so_far = campaign(&stand, number).processed;
     assert!((10..=20).contains(&so_far), "ten a second, for two seconds: {so_far}");
     stand.waits(1_000);
-    stand.core().go_out().unwrap();
+    stand.core().go_out();
     let paused = stand.core().pause_campaign(&acme(), number).unwrap();
     assert_eq!(paused.status, CampaignStatus::Paused);
     stand.settles();
     assert_eq!(campaign(&stand, number).processed, so_far, "what was on its way is halted, too");
     stand.waits(60_000);
-    assert!(!stand.core().go_out().unwrap());
+    assert!(!stand.core().go_out());
     stand = stand.restarts();
     stand.core().launch_campaign(&acme(), number).unwrap();
     goes_out(&mut stand);
@@ -230,7 +230,7 @@ fn it_halts_and_ends_where_it_is_told_to() {
     stand.core().launch_campaign(&acme(), other).unwrap();
     stand.core().cancel_campaign(&acme(), other).unwrap();
     stand.waits(10_000);
-    assert!(!stand.core().go_out().unwrap());
+    assert!(!stand.core().go_out());
     assert_eq!(campaign(&stand, other).processed, 0);
     stand.core().delete_campaign(&acme(), other).unwrap();
     assert!(matches!(stand.core().campaign(&acme(), other), Err(Error::NotFound(_))));
@@ -365,7 +365,7 @@ fn who_is_erased_is_in_no_group_and_reached_by_nothing() {
     let mut stand = with_loans(3);
     let number = created(&stand, spring(json!({})));
     stand.core().launch_campaign(&acme(), number).unwrap();
-    stand.core().go_out().unwrap();
+    stand.core().go_out();
     let lane = stand.lane();
     assert_eq!(lane.reaching(), 3);
     let erased = Arc::clone(&stand.service.0);
