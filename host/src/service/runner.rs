@@ -196,14 +196,12 @@ impl Core {
         };
         let changed = launch != campaign.launch || wrong != campaign.reason;
         if changed {
-            let record = CampaignRecord {
-                launch: launch.clone(),
-                reason: wrong.clone(),
-                ..campaign.clone()
-            };
             let _changing = lock(&self.changing);
-            let now = self.account(name)?.campaigns.get(&campaign.number).map(|c| c.status);
-            if now == Some(CampaignStatus::Running) {
+            // It may have been paused or ended meanwhile.
+            let now = self.account(name)?.campaigns.get(&campaign.number).cloned();
+            if let Some(now) = now.filter(|now| now.status == CampaignStatus::Running) {
+                let record =
+                    CampaignRecord { launch: launch.clone(), reason: wrong.clone(), ..now };
                 self.change(&[put(CAMPAIGN, tenant.number, campaign.number, &record)?])?;
             }
         }

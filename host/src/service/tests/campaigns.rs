@@ -241,6 +241,21 @@ fn it_halts_and_ends_where_it_is_told_to() {
 }
 
 #[test]
+fn a_number_that_is_given_again_is_another_campaign() {
+    let mut stand = with_loans(3);
+    for letters in 1..=2 {
+        let number = created(&stand, spring(json!({})));
+        assert_eq!(number, 1);
+        stand.core().launch_campaign(&acme(), number).unwrap();
+        goes_out(&mut stand);
+        assert_eq!(campaign(&stand, number).target, 3);
+        assert!((0..3).all(|n| stand.letters(&user(n)).len() == letters));
+        stand.core().delete_campaign(&acme(), number).unwrap();
+        stand.waits(1_000);
+    }
+}
+
+#[test]
 fn late_joiners_are_reached_if_it_is_set_so() {
     for late in [false, true] {
         let mut stand = with_loans(5);

@@ -5,10 +5,14 @@
 mod elements;
 mod schema;
 mod settings;
+#[path = "../../../../tests/policies/schema.rs"]
+mod told;
 
 use nudge_cascade::Cascade;
 use nudge_guest::testing::Tester;
 use serde_json::{Value, json};
+
+use told::with;
 
 /// Two push strategies: one for offers, one for all other messages.
 fn push() -> Value {
@@ -27,19 +31,6 @@ fn push() -> Value {
             "default": { "channels": ["wechat", "toutiao", "sms"] }
         }
     })
-}
-
-/// The settings with `value` at that JSON pointer.
-fn with(mut settings: Value, pointer: &str, value: Value) -> Value {
-    let (parent, name) = pointer.rsplit_once('/').expect("a pointer into a document");
-    let name = name.replace("~1", "/").replace("~0", "~");
-    match settings.pointer_mut(parent).expect("there is such a place") {
-        Value::Array(values) => values[name.parse::<usize>().expect("a number")] = value,
-        parent => {
-            parent.as_object_mut().expect("an object").insert(name, value);
-        }
-    }
-    settings
 }
 
 fn configured(settings: &Value) -> Tester<Cascade> {

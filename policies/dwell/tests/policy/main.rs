@@ -5,10 +5,14 @@
 mod elements;
 mod schema;
 mod settings;
+#[path = "../../../../tests/policies/schema.rs"]
+mod told;
 
 use nudge_dwell::Dwell;
 use nudge_guest::testing::Tester;
 use serde_json::{Value, json};
+
+use told::with;
 
 /// The way to a loan: registration, personal data, two authentications, application.
 fn loan() -> Value {
@@ -35,15 +39,6 @@ fn loan() -> Value {
             "city": { "field": "city" }
         }
     })
-}
-
-/// The settings with `value` at that JSON pointer.
-fn with(mut settings: Value, pointer: &str, value: Value) -> Value {
-    let (parent, name) = pointer.rsplit_once('/').expect("a pointer into a document");
-    let parent = settings.pointer_mut(parent).expect("there is such a place");
-    let name = name.replace("~1", "/").replace("~0", "~");
-    parent.as_object_mut().expect("an object").insert(name, value);
-    settings
 }
 
 fn configured(settings: &Value) -> Tester<Dwell> {

@@ -6,10 +6,14 @@ mod elements;
 mod parameters;
 mod schema;
 mod settings;
+#[path = "../../../../tests/policies/schema.rs"]
+mod told;
 
 use nudge_guest::testing::Tester;
 use nudge_lapsed::Lapsed;
 use serde_json::{Value, json};
+
+use told::with;
 
 /// A club that misses its members.
 fn club() -> Value {
@@ -38,19 +42,6 @@ fn reminder() -> Value {
             "files": [{ "name": "news.pdf", "url": "https://files.example/news.pdf" }]
         }
     })
-}
-
-/// The document with `value` at that JSON pointer.
-fn with(mut document: Value, pointer: &str, value: Value) -> Value {
-    let (parent, name) = pointer.rsplit_once('/').expect("a pointer into a document");
-    let name = name.replace("~1", "/").replace("~0", "~");
-    match document.pointer_mut(parent).expect("there is such a place") {
-        Value::Array(values) => values[name.parse::<usize>().expect("a number")] = value,
-        parent => {
-            parent.as_object_mut().expect("an object").insert(name, value);
-        }
-    }
-    document
 }
 
 fn configured(settings: &Value) -> Tester<Lapsed> {

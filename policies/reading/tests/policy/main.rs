@@ -5,10 +5,14 @@
 mod elements;
 mod schema;
 mod settings;
+#[path = "../../../../tests/policies/schema.rs"]
+mod told;
 
 use nudge_guest::testing::Tester;
 use nudge_reading::ReadingChannel;
 use serde_json::{Value, json};
+
+use told::with;
 
 /// What a bank tells its customers.
 fn bank() -> Value {
@@ -19,19 +23,6 @@ fn bank() -> Value {
         "k2": 3,
         "waits": { "low": "2d", "normal": "12h", "high": "2h", "urgent": "5m" }
     })
-}
-
-/// The settings with `value` at that JSON pointer.
-fn with(mut settings: Value, pointer: &str, value: Value) -> Value {
-    let (parent, name) = pointer.rsplit_once('/').expect("a pointer into a document");
-    let name = name.replace("~1", "/").replace("~0", "~");
-    match settings.pointer_mut(parent).expect("there is such a place") {
-        Value::Array(values) => values[name.parse::<usize>().expect("a number")] = value,
-        parent => {
-            parent.as_object_mut().expect("an object").insert(name, value);
-        }
-    }
-    settings
 }
 
 fn configured(settings: &Value) -> Tester<ReadingChannel> {

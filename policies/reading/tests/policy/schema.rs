@@ -1,73 +1,27 @@
 //! `settings.schema.json` and the policy say the same of settings.
 
-use std::path::Path;
-
-use boon::{Compiler, Draft, Schemas};
 use nudge_guest::Policy;
 use serde_json::{Value, json};
 
 use crate::settings::{Wrong, wrong};
+use crate::told::{Schema, examples};
 use crate::{bank, issues, with};
 
 /// As the policy itself tells it to whoever asks.
 const SCHEMA: &str = <nudge_reading::ReadingChannel as Policy>::MANIFEST.settings_schema;
 
-/// Says what is wrong with a document.
-struct Schema {
-    schemas: Schemas,
-    index: boon::SchemaIndex,
-}
-
-impl Schema {
-    fn of_the_policy() -> Schema {
-        let schema = serde_json::from_str(SCHEMA).unwrap();
-        let (mut schemas, mut compiler) = (Schemas::new(), Compiler::new());
-        compiler.set_default_draft(Draft::V2020_12);
-        compiler.add_resource("schema.json", schema).unwrap();
-        // What is no valid schema by its own draft does not compile.
-        let index = compiler.compile("schema.json", &mut schemas).unwrap();
-        Schema { schemas, index }
-    }
-
-    fn refuses(&self, settings: &Value) -> Option<String> {
-        let verdict = self.schemas.validate(settings, self.index);
-        verdict.err().map(|error| format!("{error:#}"))
-    }
-}
-
-/// The settings for this policy in the examples beside all policies, with their names.
-fn examples() -> Vec<(String, Value)> {
-    let policies = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let mut found = Vec::new();
-    for policy in std::fs::read_dir(policies).unwrap() {
-        let folder = policy.unwrap().path().join("examples");
-        for entry in std::fs::read_dir(folder).into_iter().flatten() {
-            let path = entry.unwrap().path();
-            if path.extension().is_some_and(|extension| extension == "toml") {
-                let text = std::fs::read_to_string(&path).unwrap();
-                let strategy: Value = toml_edit::de::from_str(&text).unwrap();
-                let name = path.file_name().unwrap().to_string_lossy().into_owned();
-                let used = strategy["policy"].as_array().unwrap().iter();
-                let mine = used.filter(|policy| policy["use"] == "reading");
-                found.extend(mine.map(|policy| (name.clone(), policy["settings"].clone())));
-            }
-        }
-    }
-    found
-}
-
 #[test]
 fn the_schema_is_one_of_draft_2020_12() {
     let schema: Value = serde_json::from_str(SCHEMA).unwrap();
     assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
-    Schema::of_the_policy();
+    Schema::of(SCHEMA);
 }
 
 #[test]
 fn the_examples_are_right_by_schema_and_policy() {
-    let examples = examples();
+    let examples = examples("reading");
     assert!(!examples.is_empty());
-    let schema = Schema::of_the_policy();
+    let schema = Schema::of(SCHEMA);
     for (name, settings) in examples.into_iter().chain([("bank".to_owned(), bank())]) {
         assert_eq!(schema.refuses(&settings), None, "{name}");
         assert_eq!(issues(&settings), [], "{name}");
@@ -76,7 +30,7 @@ fn the_examples_are_right_by_schema_and_policy() {
 
 #[test]
 fn what_is_unusual_but_right_is_right_by_both() {
-    let schema = Schema::of_the_policy();
+    let schema = Schema::of(SCHEMA);
     for (pointer, value) in [
         ("/channels", json!(["短信", "s m s"])),
         ("/established_at", json!(0)),
@@ -97,7 +51,7 @@ fn what_is_unusual_but_right_is_right_by_both() {
 
 #[test]
 fn a_mistake_is_refused_by_the_schema_too_where_one_can_tell() {
-    let schema = Schema::of_the_policy();
+    let schema = Schema::of(SCHEMA);
     for Wrong { settings, in_schema, .. } in wrong() {
         let refused = schema.refuses(&settings).is_some();
         assert_eq!(refused, in_schema, "{:?}", issues(&settings));
