@@ -1,6 +1,7 @@
 //! Columns as the contract passes them, seen as rows: an author reads fields from one row at a time.
 //! Touches nothing but the batch.
 
+use std::cmp::Ordering;
 use std::marker::PhantomData;
 
 use crate::Moment;
@@ -35,6 +36,27 @@ impl<T> Clone for Field<T> {
 }
 
 impl<T> Copy for Field<T> {}
+
+impl<T> PartialEq for Field<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.index == other.index
+    }
+}
+
+impl<T> Eq for Field<T> {}
+
+impl<T> PartialOrd for Field<T> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// In the order in which they were asked for.
+impl<T> Ord for Field<T> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.index.cmp(&other.index)
+    }
+}
 
 /// A shape that a field can have.
 pub trait Shape: sealed::Sealed {

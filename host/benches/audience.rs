@@ -1,6 +1,7 @@
 //! Measures groups and a campaign over a million users: `classify` into a hundred groups and `qualify` by one push
 //! standard, in batches in the sandbox, beside the same predicate as native Rust and as SQL in SQLite over the same
-//! data. `cargo bench --bench audience -- 1000000 5` (users, rounds). Prints medians.
+//! data. `cargo bench --bench audience -- 1000000 5` (users, rounds; a component's file after them takes the place
+//! of the standard policy, to compare two of its versions). Prints medians.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -184,7 +185,9 @@ fn main() {
     let many = arguments.next().map_or(1_000_000, |n| n.parse().unwrap());
     let rounds = arguments.next().map_or(3, |n| n.parse().unwrap());
     let sandbox = Sandbox::new(Limits::default(), Compiler::Here).unwrap();
-    let policy = sandbox.admit(standard::policy("audience").unwrap()).unwrap();
+    let component = arguments.next().map(|file| std::fs::read(file).unwrap());
+    let standard = || standard::policy("audience").unwrap().to_vec();
+    let policy = sandbox.admit(&component.unwrap_or_else(standard)).unwrap();
     let policy = policy.configure(&settings()).unwrap();
     let parameters = r#"{"name": "c", "type": "g0-0", "message": "m", "standard": "good"}"#;
     let campaign = policy.compose(parameters).unwrap().unwrap();

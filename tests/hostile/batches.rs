@@ -127,7 +127,7 @@ fn a_row_at_fault_costs_nobody_else_an_answer() {
         .collect();
     Room::usual().visit(|sandbox| {
         let policy = moody(sandbox);
-        for rows in [1, 2, 3, 7, 256] {
+        for rows in [1, 2, 3, 7, 256, 1_024] {
             let engine = Engine::new(strategy(&policy)).batches_of(rows);
             let advances = engine.step(turns(&nodes), Instant(2)).unwrap();
             assert_eq!(decisions(advances), expected, "in batches of {rows}");

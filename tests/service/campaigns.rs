@@ -1,13 +1,16 @@
 //! Groups and campaigns over the interface and the command line: previewed, launched, watched, killed in the
 //! middle; and all systems in one tenant.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::http::eventually;
 use super::stage::{Stage, run};
-use super::tenant::Tenant;
+use super::tenant::{Tenant, quiet};
+
+const HOUR: i64 = 3_600_000;
 
 const STRATEGY: &str = r#"
 [[policy]]
@@ -227,13 +230,15 @@ body = "We miss you."
 "#;
 
 #[tokio::test]
-async fn all_systems_in_one_tenant_keep_to_one_cap_and_several_tenants_to_themselves() {
+async fn all_systems_in_one_tenant_keep_to_its_rails_and_several_tenants_to_themselves() {
     let stage = Stage::new();
     let capped = format!("{ALL}\n[[guard.cap]]\nmost = 2\nwithin = \"1h\"\n");
     let (shop, bank) = (stage.tenant("shop").await, stage.tenant("bank").await);
+    let inn = stage.tenant("inn").await;
     shop.activate(&capped).await;
     bank.activate(ALL).await;
-    for tenant in [&shop, &bank] {
+    inn.activate(&format!("{ALL}\n{}", quiet(2 * HOUR, 2 * HOUR, ""))).await;
+    for tenant in [&shop, &bank, &inn] {
         let call = json!({ "userId": "ada", "event": "go",
             "properties": { "node": "cart", "type": "loan" } });
         tenant.take("/v1/track", &call).await;
@@ -243,10 +248,8 @@ async fn all_systems_in_one_tenant_keep_to_one_cap_and_several_tenants_to_themse
         tenant.post(&format!("/v1/campaigns/{number}/launch")).send().await.is(200);
     }
     let said = |attempts: &[Value]| {
-        let mut keys: Vec<String> = attempts
-            .iter()
-            .map(|a| format!("{} {}", a["key"].as_str().unwrap_or("?"), a["channel"]))
-            .collect();
+        let mut keys: Vec<String> =
+            attempts.iter().map(|a| format!("{} {}", a["message"], a["channel"])).collect();
         keys.sort();
         keys
     };
@@ -260,6 +263,9 @@ async fn all_systems_in_one_tenant_keep_to_one_cap_and_several_tenants_to_themse
         said(&bank_attempts)
     );
     assert_eq!(decided.iter().filter(|word| *word == "drafted").count(), 3);
+    // Each message goes out once on each of its channels, whoever wrote it.
+    let sent: BTreeSet<String> = said(&bank_attempts).into_iter().collect();
+    assert_eq!(sent.len(), 4, "{sent:?}");
     // The cap counts messages of all systems together: two of the three, the campaign's on two channels.
     eventually("the third is one too many", || async {
         shop.decided("ada").await.contains(&"capped".to_owned()).then_some(())
@@ -267,11 +273,19 @@ async fn all_systems_in_one_tenant_keep_to_one_cap_and_several_tenants_to_themse
     .await;
     let drafted = shop.decided("ada").await.iter().filter(|word| *word == "drafted").count();
     assert_eq!(drafted, 3);
-    let messages: std::collections::BTreeSet<String> =
+    let messages: BTreeSet<String> =
         shop.attempts(Some("ada")).await.iter().map(|a| a["message"].to_string()).collect();
     assert_eq!(messages.len(), 2);
-    for tenant in ["shop", "bank"] {
-        let of = if tenant == "shop" { &shop } else { &bank };
+    // At night all three wait, whoever wrote them.
+    eventually("all wait for the morning", || async {
+        let decided = inn.decided("ada").await;
+        let many = |word: &str| decided.iter().filter(|one| *one == word).count();
+        (many("drafted") == 3 && many("held") >= 3).then_some(())
+    })
+    .await;
+    assert_eq!(inn.recorded("ada", "held").await["why"], "quiet-hours");
+    assert!(inn.attempts(Some("ada")).await.is_empty(), "nobody is woken");
+    for (tenant, of) in [("shop", &shop), ("bank", &bank), ("inn", &inn)] {
         let known = of.command(&["explain", "--tenant", tenant, "--user", "ada"]);
         assert!(known.out.contains("the same came out, byte for byte"), "{known:?}");
     }

@@ -55,6 +55,13 @@ pub fn now() -> i64 {
     since.as_millis().try_into().unwrap()
 }
 
+/// Quiet hours by the clock of UTC: from so long before now until so long after it.
+pub fn quiet(before: i64, after: i64, more: &str) -> String {
+    let clock = |at: i64| iso(at)[11..16].to_owned();
+    let (from, to) = (clock(now() - before), clock(now() + after));
+    format!("[guard.quiet]\nfrom = \"{from}\"\nto = \"{to}\"\n{more}\n")
+}
+
 /// A moment as Segment's libraries write it.
 pub fn iso(at: i64) -> String {
     let (days, millis) = (at.div_euclid(86_400_000), at.rem_euclid(86_400_000));

@@ -42,8 +42,9 @@ pub use strategy::{Channel, Contents, Part, Strategy, StrategyError};
 pub use trace::{Decision, End, Missed, Record, Refusal, Skip};
 use walk::Walk;
 
-/// Rows beyond which a batch gains nothing.
-pub const BATCH: usize = 256;
+/// Rows of a question. Each question is put to a fresh instance, which reads its settings first: with so many
+/// rows that no longer counts, even with a hundred groups to read.
+pub const BATCH: usize = 1_024;
 
 /// One user's turn in a step: their state, and what has happened since.
 #[derive(Clone, Debug)]

@@ -13,7 +13,7 @@ use super::ask::Ask;
 use crate::sandbox::Configured;
 
 /// The sizes of batches that are tried.
-pub(crate) const BATCHES: [usize; 4] = [1, 16, 64, 256];
+pub(crate) const BATCHES: [usize; 4] = [1, 16, 256, crate::engine::BATCH];
 
 /// How long each size is run.
 const MEASURED: std::time::Duration = std::time::Duration::from_millis(400);

@@ -24,8 +24,9 @@ pub struct Limits {
     /// Fuel for `describe`, and again for `configure` with `rules` or `groups`. A dwell policy with 20
     /// nodes takes about 200,000 to configure.
     pub configure_fuel: u64,
-    /// Fuel for one question. A dwell decision takes about 1,000 a row, so a batch of 256 leaves 39,000
-    /// for each; an endless loop ends after about 1 ms.
+    /// Fuel for one question about up to [`FUELLED`](Limits::FUELLED) rows; with more rows there is as much
+    /// again for as many of them. A dwell decision takes about 1,000 a row, and there are 39,000 for each; an
+    /// endless loop ends after some milliseconds.
     pub fuel: u64,
     /// Wall-clock time for one instance, for what fuel does not see. Far above what the fuel takes, so
     /// that it never decides about an honest policy.
@@ -85,6 +86,17 @@ impl Default for Limits {
             compile_time: Duration::from_secs(60),
             compile_niceness: 0,
         }
+    }
+}
+
+impl Limits {
+    /// Rows that the fuel of one question is for.
+    pub const FUELLED: usize = 256;
+
+    /// The fuel for one question about so many rows.
+    #[must_use]
+    pub fn fuel_of(&self, rows: usize) -> u64 {
+        self.fuel.saturating_mul(rows.div_ceil(Limits::FUELLED).max(1) as u64)
     }
 }
 

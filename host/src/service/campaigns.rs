@@ -118,7 +118,7 @@ impl Core {
     }
 
     /// The campaign with what its parameters name in the tenant's mailboxes in its place.
-    fn with_content(
+    pub(super) fn with_content(
         &self,
         tenant: &TenantName,
         campaign: &strategy::Campaign,

@@ -92,6 +92,7 @@ impl Core {
         };
         // Policies may have to be compiled: nothing is locked meanwhile.
         let live = self.build(&account.record, &record)?;
+        self.check_campaigns(tenant, &live, &proposal.document)?;
         for (pinned, (_, policy)) in record.pinned.iter_mut().zip(&live.policies) {
             pinned.name.clone_from(&policy.manifest().name);
             pinned.version.clone_from(&policy.manifest().version);

@@ -1,19 +1,64 @@
 //! Standing campaigns: those that the release at work names. They come and go with it, each known by its name
 //! from one release to the next.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value as Json;
 
-use super::Error;
 use super::book::{Account, CAMPAIGN, ReleaseRecord, put};
 use super::campaigns::{CampaignRecord, next};
 use super::core::Core;
+use super::release::Live;
 use super::words::{CampaignStatus, NewCampaign};
+use super::{Error, TenantName};
+use crate::engine::StrategyError;
 use crate::engine::event::{Fields, Millis};
 use crate::engine::policy::{Campaign, Importance, Launch};
+use crate::sandbox::Issue;
 use crate::store::Change;
 use crate::strategy::{self, Document};
 
 impl Core {
+    /// Says what is wrong with a release's campaigns before it is kept. One whose mailbox holds nothing yet
+    /// cannot be composed before something comes in, and waits for that.
+    pub(super) fn check_campaigns(
+        &self,
+        tenant: &TenantName,
+        live: &Live,
+        document: &Document,
+    ) -> Result<(), Error> {
+        let mut issues = Vec::new();
+        let mut named = BTreeSet::new();
+        for (at, campaign) in document.campaign.iter().enumerate() {
+            let name = NewCampaign::standing(at, campaign).name;
+            let composed = match self.with_content(tenant, campaign) {
+                Err(Error::Invalid { .. }) => Ok(()),
+                found => self.compose(tenant, live, &found?, Some(&name), true).map(drop),
+            };
+            match composed {
+                Ok(()) => {}
+                Err(Error::Invalid { issues: wrong, .. }) => {
+                    let place = |Issue { path, message }| Issue {
+                        path: format!("/campaign/{at}{path}"),
+                        message,
+                    };
+                    issues.extend(wrong.into_iter().map(place));
+                }
+                Err(error) => return Err(error),
+            }
+            if let Some(name) = named.replace(name) {
+                issues.push(Issue {
+                    path: format!("/campaign/{at}/parameters/name"),
+                    message: StrategyError::CampaignTwice(name.into()).to_string(),
+                });
+            }
+        }
+        if issues.is_empty() {
+            return Ok(());
+        }
+        Err(Error::Invalid { detail: "a campaign cannot go out".to_owned(), issues })
+    }
+
     /// Changes that make a release's campaigns the tenant's standing ones. The caller holds `changing`.
     pub(super) fn stand(
         &self,

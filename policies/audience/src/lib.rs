@@ -7,24 +7,31 @@
 
 mod condition;
 mod settings;
+mod sieve;
 mod standard;
 #[cfg(any(test, feature = "tests"))]
 mod tests;
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use nudge_guest::prelude::*;
 use nudge_guest::{Features, Parameters, parse};
 
 pub use condition::Condition;
 pub use settings::{Group, Settings, Visible};
+use sieve::Sieve;
 use standard::{Asking, Seen, Test, all_hold, tests_of};
 
 /// The configured policy.
 #[derive(Debug)]
 pub struct Audience {
-    /// In order of their names.
-    groups: Vec<(String, Vec<Test>)>,
+    /// The groups' names, in order,
+    groups: Vec<String>,
+    /// what each asks,
+    tests: Vec<Vec<Test>>,
+    /// and the same made ready, once somebody is to be classified.
+    sieve: OnceLock<Sieve>,
     standards: BTreeMap<String, Vec<Test>>,
     /// The fields that a standard among a campaign's parameters can look at.
     seen: Seen,
@@ -41,38 +48,39 @@ impl Policy for Audience {
 
     fn configure(settings: Settings, needs: &mut Needs) -> Result<Self, Issues> {
         let mut issues = settings.issues();
-        let groups = settings.groups(needs, &mut issues);
+        let tests = settings.groups(needs, &mut issues);
+        let groups = settings.groups.keys().cloned().collect();
         let mut seen = Seen::default();
         let mut asking = Asking { needs, asked: Questions::QUALIFY, seen: Some(&mut seen) };
         let mut standards = BTreeMap::new();
         for (name, conditions) in &settings.standards {
-            let path = pointer(["standards", name]);
+            let path = || pointer(["standards", name]);
             standards.insert(name.clone(), tests_of(conditions, &path, &mut asking, &mut issues));
         }
         for visible in &settings.fields {
             visible.ask(&mut asking);
         }
         let features = Features::new(&settings.features, needs);
-        issues.or(Audience { groups, standards, seen, features })
+        let sieve = OnceLock::new();
+        issues.or(Audience { groups, tests, sieve, standards, seen, features })
     }
 }
 
 impl nudge_guest::Audience for Audience {
     fn groups(&self) -> Vec<String> {
-        self.groups.iter().map(|(name, _)| name.clone()).collect()
+        self.groups.clone()
     }
 
     fn classify(&self, record: Row<'_>, groups: &mut Vec<usize>) {
-        let all = self.groups.iter().enumerate();
-        groups.extend(all.filter(|(_, (_, tests))| all_hold(tests, record)).map(|(at, _)| at));
+        self.sieve.get_or_init(|| Sieve::of(&self.tests)).sort(record, groups);
     }
 
     fn compose(&self, parameters: &str) -> Result<Campaign, Issues> {
         let mut parameters = Parameters::read(parameters)?;
         let mut campaign = parameters.campaign(&self.features, Vec::new());
         if let Some(event_type) = parameters.required::<String>("type") {
-            if self.groups.binary_search_by(|(name, _)| name.cmp(&event_type)).is_err() {
-                let groups = listed(self.groups.iter().map(|(name, _)| name.as_str()));
+            if self.groups.binary_search(&event_type).is_err() {
+                let groups = listed(self.groups.iter().map(String::as_str));
                 let message = format!("{event_type:?} is none of the groups ({groups})");
                 parameters.issues().at("/type", message);
             }
@@ -132,7 +140,9 @@ impl Audience {
     /// Conditions that came with a campaign; they can look at nothing but what was asked for before.
     fn read(&self, json: &str, issues: &mut Issues) -> Vec<Test> {
         match parse::<Vec<Condition>>(json) {
-            Ok(conditions) => tests_of(&conditions, "/standard", &mut &self.seen, issues),
+            Ok(conditions) => {
+                tests_of(&conditions, &|| "/standard".to_owned(), &mut &self.seen, issues)
+            }
             Err(wrong) => {
                 for (path, message) in wrong.iter() {
                     issues.at(format!("/standard{path}"), message);

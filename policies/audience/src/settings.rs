@@ -1,5 +1,6 @@
 //! What a tenant sets, and what can be wrong with it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use nudge_guest::prelude::*;
@@ -176,19 +177,11 @@ impl Settings {
         issues
     }
 
-    /// The groups, made ready.
-    pub(crate) fn groups(
-        &self,
-        needs: &mut Needs,
-        issues: &mut Issues,
-    ) -> Vec<(String, Vec<Test>)> {
+    /// What each group asks, in the order of their names.
+    pub(crate) fn groups(&self, needs: &mut Needs, issues: &mut Issues) -> Vec<Vec<Test>> {
         let mut asking = Asking { needs, asked: Questions::CLASSIFY, seen: None };
-        let mut groups = Vec::with_capacity(self.groups.len());
-        for (name, group) in &self.groups {
-            let tests = self.group(name, group, &mut asking, issues);
-            groups.push((name.clone(), tests));
-        }
-        groups
+        let tests = |(name, group): (&String, &Group)| self.group(name, group, &mut asking, issues);
+        self.groups.iter().map(tests).collect()
     }
 
     fn group(
@@ -214,27 +207,32 @@ impl Settings {
         let event = self.event(name, group, issues);
         let enough = event.and_then(|event| asking.count(&event, within));
         let enough = enough.map(|field| Test::Count { field, from: group.at_least, to: i64::MAX });
-        let others = tests_of(&group.conditions, &path("where"), asking, issues);
+        let others = tests_of(&group.conditions, &|| path("where"), asking, issues);
         enough.into_iter().chain(others).collect()
     }
 
     /// The records that count for a group: those of its business type, if it does not say.
-    fn event(&self, name: &str, group: &Group, issues: &mut Issues) -> Option<String> {
+    fn event<'a>(
+        &self,
+        name: &'a str,
+        group: &'a Group,
+        issues: &mut Issues,
+    ) -> Option<Cow<'a, str>> {
         if let Some(event) = &group.event {
             if let Some(why) = uncountable(event) {
                 issues.at(pointer(["groups", name, "event"]), why);
                 return None;
             }
-            return Some(event.clone());
+            return Some(event.into());
         }
         if self.type_field != "name" {
-            return Some(format!("{}={name}", self.type_field));
+            return Some(format!("{}={name}", self.type_field).into());
         }
         if name == "*" || name.starts_with('$') || name.contains('=') {
             let message = format!("{name:?} can be no event's name: say which `event` counts");
             issues.at(pointer(["groups", name]), message);
             return None;
         }
-        Some(name.to_owned())
+        Some(name.into())
     }
 }

@@ -2,6 +2,7 @@
 //! of a large group.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use nudge_guest::prelude::*;
 use nudge_guest::{EVER, Origin, uncountable};
@@ -12,7 +13,7 @@ use crate::condition::{Bound, Condition};
 pub(crate) const MOST_COUNTED: i64 = 1_000;
 
 /// A condition's part that a row passes or fails.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, PartialOrd)]
 pub(crate) enum Test {
     Text { field: Field<Text>, among: Vec<String>, wanted: bool },
     TextRange { field: Field<Text>, range: Range<String> },
@@ -25,7 +26,7 @@ pub(crate) enum Test {
 }
 
 /// Bounds, each with whether the bound itself is within.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, PartialOrd)]
 pub(crate) struct Range<T> {
     low: Option<(T, bool)>,
     high: Option<(T, bool)>,
@@ -160,24 +161,45 @@ impl Fields for &Seen {
     }
 }
 
-/// The tests of conditions that stand at `path`; what is wrong with them goes to the issues.
+/// The tests of conditions that stand at `path`; what is wrong with them goes to the issues. Each instance makes
+/// them anew, and hardly ever is anything wrong: nobody writes down a path before.
 pub(crate) fn tests_of(
     conditions: &[Condition],
-    path: &str,
+    path: &dyn Fn() -> String,
     fields: &mut dyn Fields,
     issues: &mut Issues,
 ) -> Vec<Test> {
-    let mut making = Making { path: String::new(), fields, issues, tests: Vec::new() };
+    let tests = Vec::with_capacity(conditions.len());
+    let mut making = Making { path, at: 0, fields, issues, tests };
     for (at, condition) in conditions.iter().enumerate() {
-        making.path = format!("{path}/{at}");
+        making.at = at;
         making.condition(condition);
     }
     making.tests
 }
 
+/// What a condition looks for.
+#[derive(Clone, Copy)]
+enum Sought<'a> {
+    Counter(&'a str),
+    /// Of that name, as a value of that kind.
+    Field(&'a str, &'static str),
+}
+
+impl fmt::Display for Sought<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Sought::Counter(event) => write!(f, "the counter {event:?}"),
+            Sought::Field(name, kind) => write!(f, "the field {name:?}, as {kind},"),
+        }
+    }
+}
+
 /// Tests in the making.
 struct Making<'a> {
-    path: String,
+    path: &'a dyn Fn() -> String,
+    /// Which of the conditions at that path it is.
+    at: usize,
     fields: &'a mut dyn Fields,
     issues: &'a mut Issues,
     tests: Vec<Test>,
@@ -186,11 +208,11 @@ struct Making<'a> {
 impl Making<'_> {
     fn wrong(&mut self, part: &str, message: impl Into<String>) {
         let slash = if part.is_empty() { "" } else { "/" };
-        self.issues.at(format!("{}{slash}{part}", self.path), message);
+        self.issues.at(format!("{}/{}{slash}{part}", (self.path)(), self.at), message);
     }
 
     /// The field, if it can be looked at.
-    fn seen<T>(&mut self, field: Option<T>, part: &str, what: &str) -> Option<T> {
+    fn seen<T>(&mut self, field: Option<T>, part: &str, what: Sought<'_>) -> Option<T> {
         if field.is_none() {
             self.wrong(
                 part,
@@ -245,9 +267,9 @@ impl Making<'_> {
             return;
         }
         let of = self.fields.latest(counter, within);
-        let of = self.seen(of, "counter", &format!("the counter {counter:?}"));
+        let of = self.seen(of, "counter", Sought::Counter(counter));
         let than = self.fields.latest(other, within);
-        let than = self.seen(than, "later_than", &format!("the counter {other:?}"));
+        let than = self.seen(than, "later_than", Sought::Counter(other));
         if let (Some(of), Some(than)) = (of, than) {
             self.tests.push(Test::Later { of, than });
         }
@@ -280,7 +302,7 @@ impl Making<'_> {
             self.wrong("", "no count is like this");
         }
         let field = self.fields.count(counter, within);
-        if let Some(field) = self.seen(field, "counter", &format!("the counter {counter:?}")) {
+        if let Some(field) = self.seen(field, "counter", Sought::Counter(counter)) {
             self.tests.push(Test::Count { field, from, to });
         }
     }
@@ -300,8 +322,7 @@ impl Making<'_> {
                 self.wrong(part, "what is not there compares with nothing");
             }
             let field = self.fields.text(origin, name);
-            let what = format!("the field {name:?}, as text,");
-            if let Some(field) = self.seen(field, "field", &what) {
+            if let Some(field) = self.seen(field, "field", Sought::Field(name, "text")) {
                 self.tests.push(Test::Exists { field, is });
             }
         }
@@ -327,10 +348,7 @@ impl Making<'_> {
 
     fn text(&mut self, condition: &Condition, origin: Origin, name: &str) {
         let field = self.fields.text(origin, name);
-        let Some(field) = self.seen(field, "field", &format!("the field {name:?}, as text,"))
-        else {
-            return;
-        };
+        let Some(field) = self.seen(field, "field", Sought::Field(name, "text")) else { return };
         let text = |value: &Value| value.to_string();
         self.among(condition, text, |among, wanted| Test::Text { field, among, wanted });
         self.range(condition, text, |range| Test::TextRange { field, range });
@@ -338,8 +356,7 @@ impl Making<'_> {
 
     fn number(&mut self, condition: &Condition, origin: Origin, name: &str) {
         let field = self.fields.number(origin, name);
-        let Some(field) = self.seen(field, "field", &format!("the field {name:?}, as a number,"))
-        else {
+        let Some(field) = self.seen(field, "field", Sought::Field(name, "a number")) else {
             return;
         };
         let number = |value: &Value| match value {
@@ -358,9 +375,9 @@ impl Making<'_> {
             self.wrong(part, "true and false go with `is` alone");
         }
         let field = self.fields.flag(origin, name);
-        let what = format!("the field {name:?}, as true or false,");
+        let what = Sought::Field(name, "true or false");
         if let (Some(field), Some(Value::Flag(is))) =
-            (self.seen(field, "field", &what), &condition.is)
+            (self.seen(field, "field", what), &condition.is)
         {
             self.tests.push(Test::Flag { field, is: *is });
         }

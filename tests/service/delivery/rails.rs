@@ -4,16 +4,9 @@ use serde_json::json;
 
 use super::scene::{Plan, Scene};
 use super::sink::Sink;
-use crate::service::tenant::{Tenant, iso, now};
+use crate::service::tenant::{Tenant, iso, now, quiet};
 
 const HOUR: i64 = 3_600_000;
-
-/// Quiet hours by the clock of UTC: from so long before now until so long after it.
-fn quiet(before: i64, after: i64, more: &str) -> String {
-    let clock = |at: i64| iso(at)[11..16].to_owned();
-    let (from, to) = (clock(now() - before), clock(now() + after));
-    format!("[guard.quiet]\nfrom = \"{from}\"\nto = \"{to}\"\n{more}\n")
-}
 
 fn plan() -> Plan {
     Plan::on(&[("hook", "")])

@@ -80,9 +80,9 @@ fn questions_of_many_users_are_put_together() {
     let want = [Question::Locate, Question::Stalled].map(|q| [(q, BATCH), (q, 10)]);
     assert_eq!(*asked.lock().unwrap(), want.concat());
     asked.lock().unwrap().clear();
-    stepped(&engine.batches_of(100), &turns, 0);
+    stepped(&engine.batches_of(400), &turns, 0);
     let rows: Vec<usize> = asked.lock().unwrap().iter().map(|(_, rows)| *rows).collect();
-    assert_eq!(rows, [100, 100, 66]);
+    assert_eq!(rows, [400, 400, BATCH - 790]);
 }
 
 fn of_the_bad(failure: fn() -> Failure) -> (World, Asked) {

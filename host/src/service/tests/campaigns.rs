@@ -356,6 +356,33 @@ fn e4_a_standing_campaign_comes_and_goes_with_its_release() {
 }
 
 #[test]
+fn a_release_is_refused_for_its_campaigns_at_their_places() {
+    let stand = Stand::of(AUDIENCE);
+    let campaign = |parameters: &str| {
+        format!("\n[[campaign]]\npolicy = \"audience\"\nparameters = {{ {parameters} }}\n")
+    };
+    let right = r#"name = "spring", type = "loan", message = "spring""#;
+    let places = |campaigns: &[String]| {
+        let proposed = stand.core().propose(&acme(), &format!("{AUDIENCE}{}", campaigns.concat()));
+        match proposed {
+            Ok(_) => Vec::new(),
+            Err(Error::Invalid { issues, .. }) => issues.into_iter().map(|i| i.path).collect(),
+            Err(error) => panic!("{error}"),
+        }
+    };
+    let right = campaign(right);
+    assert_eq!(places(std::slice::from_ref(&right)), [""; 0]);
+    assert_eq!(places(&[right.clone(), right.clone()]), ["/campaign/1/parameters/name"]);
+    let wrong = campaign(r#"name = "summer", type = "boat", message = "spring""#);
+    assert_eq!(places(&[right.clone(), wrong]), ["/campaign/1/parameters/type"]);
+    // A mailbox may be made, and written to, later on.
+    let later = right.replace(" }", r#", content = "news" }"#);
+    assert_eq!(places(&[later]), [""; 0]);
+    let nobody = right.replace("\"audience\"", "\"lapsed\"");
+    assert_eq!(places(&[nobody]), ["/campaign/0/policy"]);
+}
+
+#[test]
 fn without_its_policy_a_campaign_waits_and_says_why() {
     let mut stand = with_loans(3);
     let number = created(&stand, spring(json!({})));

@@ -6,6 +6,7 @@ mod elements;
 mod parameters;
 mod schema;
 mod settings;
+mod sieve;
 #[path = "../../../../tests/policies/schema.rs"]
 mod told;
 
