@@ -26,8 +26,11 @@ struct User {
     known: bool,
 }
 
+/// Whether a user meets a condition.
+type Holds = Box<dyn Fn(&User) -> bool>;
+
 /// A condition as the settings have it, and as it is meant.
-type Meant = (Value, Box<dyn Fn(&User) -> bool>);
+type Meant = (Value, Holds);
 
 fn condition(dice: &mut Dice) -> Meant {
     let (kind, low, count) = (dice.below(3), dice.below(4) * 10, dice.below(3));
@@ -90,7 +93,7 @@ fn groups_that_share_conditions_are_as_if_each_stood_alone() {
                 logins: dice.below(4),
                 known: dice.below(4) > 0,
             };
-            let of = |(at, means): (usize, &Vec<Box<dyn Fn(&User) -> bool>>)| {
+            let of = |(at, means): (usize, &Vec<Holds>)| {
                 means.iter().all(|holds| holds(&user)).then_some(at)
             };
             let right: Vec<usize> = meant.iter().enumerate().filter_map(of).collect();
