@@ -6,6 +6,7 @@
 //! that may have changed, and keeps the group table.
 
 mod condition;
+mod fields;
 mod settings;
 mod sieve;
 mod standard;
@@ -19,9 +20,10 @@ use nudge_guest::prelude::*;
 use nudge_guest::{Features, Parameters, parse};
 
 pub use condition::Condition;
+use fields::{Asking, Seen};
 pub use settings::{Group, Settings, Visible};
 use sieve::Sieve;
-use standard::{Asking, Seen, Test, all_hold, tests_of};
+use standard::{Test, all_hold, tests_of};
 
 /// The configured policy.
 #[derive(Debug)]

@@ -8,7 +8,8 @@ use nudge_guest::{EVER, FeatureSettings, Origin, feature_issues, given, uncounta
 use serde::Deserialize;
 
 use crate::condition::Condition;
-use crate::standard::{Asking, Fields as _, MOST_COUNTED, Test, tests_of};
+use crate::fields::{Asking, Fields as _};
+use crate::standard::{MOST_COUNTED, Test, tests_of};
 
 /// The contract has room for no more.
 const MOST_GROUPS: usize = 4_096;
