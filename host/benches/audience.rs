@@ -81,12 +81,14 @@ fn settings() -> String {
     };
     let groups: Vec<String> =
         (0..TYPES).flat_map(|kind| (0..BANDS).map(move |band| group((kind, band)))).collect();
-    format!(
+    let settings = format!(
         r#"{{ "groups": {{ {} }},
             "standards": {{ "good": [ {{ "field": "amount", "at_least": 2500 }},
                 {{ "counter": "login", "at_least": 3 }} ] }} }}"#,
         groups.join(",")
-    )
+    );
+    // As a strategy's are handed over.
+    serde_json::from_str::<serde_json::Value>(&settings).unwrap().to_string()
 }
 
 /// The same groups in native Rust.
