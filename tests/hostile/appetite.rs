@@ -38,39 +38,6 @@ fn an_endless_loop_in_a_question() {
     assert_eq!(room.fault(&Guest { after_locate: FOREVER, ..Guest::default() }), fuel());
 }
 
-/// Fuel is for so many rows: a large batch is no reason to be stopped, and a small one no way to more.
-#[test]
-fn fuel_grows_with_the_rows() {
-    let taking = |fuel: u32| {
-        // An iteration takes at most six.
-        format!(
-            "(local $left i32)
-            (local.set $left (i32.mul (local.get $rows) (i32.const {})))
-            (loop $again
-                (br_if $again (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))
-            (i32.store (i32.const 0x604) (local.get $rows))
-            i32.const 0x600",
-            fuel / 5
-        )
-    };
-    let (modest, greedy) = (taking(30_000), taking(50_000));
-    let each = Limits::default().fuel;
-    Room::usual().visit(|sandbox| {
-        let asked = |locate: &str, rows: usize| {
-            let policy = configured(sandbox, &Guest { locate, ..Guest::default() });
-            let batch = events(&policy, &vec!["A"; rows]);
-            policy.locate(&batch).map(|answers| answers.len())
-        };
-        for rows in [1, 256, 257, 1_024] {
-            assert_eq!(asked(&modest, rows), Ok(rows));
-        }
-        assert_eq!(asked(&greedy, 1), Ok(1));
-        for (rows, fuel) in [(256, each), (512, each * 2), (1_024, each * 4)] {
-            assert_eq!(asked(&greedy, rows), Err(Failure::Fault(Fault::Fuel(fuel))));
-        }
-    });
-}
-
 #[test]
 fn an_endless_loop_in_admission() {
     let room = Room::usual();
@@ -256,8 +223,7 @@ fn a_batch_that_wants_too_much_wants_it_in_one_piece() {
     Room::usual().visit(|sandbox| {
         let policy = configured(sandbox, &Guest { locate, ..Guest::default() });
         let asked = |rows: usize| policy.locate(&events(&policy, &vec!["x"; rows]));
-        let most = Limits::default().fuel_of(1_000);
-        assert_eq!(asked(1_000), Err(Failure::Fault(Fault::Fuel(most))));
+        assert_eq!(asked(1_000), Err(Failure::Fault(fuel())));
         assert_eq!(asked(10), Ok(vec![Some(0); 10]));
     });
 }

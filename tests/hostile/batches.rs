@@ -7,7 +7,7 @@ use std::time::Duration;
 use nudge::engine::event::{Event, Instant, Value, What};
 use nudge::engine::policy::{Fault, Policy as _, Question};
 use nudge::engine::{
-    Advance, Channel, Contents, Decision, Engine, Part, State, Strategy, TrackingKey, Turn,
+    Advance, BATCH, Channel, Contents, Decision, Engine, Part, State, Strategy, TrackingKey, Turn,
 };
 use nudge::sandbox::{Configured, Limits, Sandbox};
 
@@ -26,8 +26,15 @@ const RULE: &str = "
         (i32.add (i32.const 0x1000) (i32.shl (local.get $row) (i32.const 2)))
         (i32.const 7))";
 
+/// More than the fuel of a question, and not for ever.
+const LONG: &str = "
+    (global.set $left (i32.const 3000000))
+    (loop $again
+        (global.set $left (i32.sub (global.get $left) (i32.const 1)))
+        (br_if $again (global.get $left)))";
+
 /// Letters, what they make a policy do, and what comes of it.
-fn crimes() -> [(char, &'static str, Fault); 8] {
+fn crimes() -> [(char, &'static str, Fault); 9] {
     let output = |reason: &str| Fault::Output(reason.to_owned());
     let trap = "wasm trap: wasm `unreachable` instruction executed".to_owned();
     let memory = "64 MiB of memory".to_owned();
@@ -36,6 +43,7 @@ fn crimes() -> [(char, &'static str, Fault); 8] {
         ('t', "unreachable", Fault::Trap(trap)),
         ('p', LAST_WORDS, Fault::Panic("hostile".to_owned())),
         ('f', "(loop $again (br $again))", Fault::Fuel(fuel)),
+        ('h', LONG, Fault::Fuel(fuel)),
         ('m', "(drop (memory.grow (i32.const 2000)))", Fault::Memory(memory)),
         ('s', "(call $deep)", Fault::Stack(stack_bytes as u64)),
         ('l', "(global.set $more (i32.const 1))", output("there is not one answer for each row")),
@@ -64,6 +72,7 @@ fn moody(sandbox: &Sandbox) -> Configured {
         i32.const 0x600";
     let mut more = "
         (global $more (mut i32) (i32.const 0))
+        (global $left (mut i32) (i32.const 0))
         (func $deep (call $deep) (call $deep))
         (func $commit (param $row i32) (param $letter i32)"
         .to_owned();
@@ -132,6 +141,23 @@ fn a_row_at_fault_costs_nobody_else_an_answer() {
             let advances = engine.step(turns(&nodes), Instant(2)).unwrap();
             assert_eq!(decisions(advances), expected, "in batches of {rows}");
         }
+    });
+}
+
+/// A batch has no more fuel for having more rows, or a row would get from its company what it does not get alone.
+#[test]
+fn a_large_batch_is_no_refuge_for_a_row_that_takes_too_long() {
+    let mut nodes: Vec<String> = (0..BATCH).map(|n| format!("INNOCENT-{n}")).collect();
+    nodes[300] = "h-guilty".to_owned();
+    Room::usual().visit(|sandbox| {
+        let advances =
+            Engine::new(strategy(&moody(sandbox))).step(turns(&nodes), Instant(2)).unwrap();
+        let fault = faulted(&Fault::Fuel(Limits::default().fuel));
+        let expected = nodes.iter().enumerate().map(|(at, node)| match at {
+            300 => vec![fault.clone()],
+            _ => vec![entered(node)],
+        });
+        assert_eq!(decisions(advances), expected.collect::<Vec<_>>());
     });
 }
 

@@ -46,9 +46,9 @@ impl<'a> Live<'a> {
         given.saturating_sub(self.store.get_fuel().unwrap_or_default())
     }
 
-    /// Fills up the fuel for the question to come, about so many rows.
-    pub(super) fn refuel(&mut self, rows: usize) -> Result<(), Failure> {
-        self.store.set_fuel(self.limits.fuel_of(rows)).map_err(host)
+    /// Fills up the fuel for the question to come.
+    pub(super) fn refuel(&mut self) -> Result<(), Failure> {
+        self.store.set_fuel(self.limits.fuel).map_err(host)
     }
 
     /// The answer, or the fault that it is.

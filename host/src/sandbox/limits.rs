@@ -16,7 +16,7 @@ use super::bindings::nudge::policy::{log, types};
 /// batches were cut.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of a component. The standard policies have 250 to 330 KB; compiled code is about three
+    /// Bytes of a component. The standard policies have 230 to 560 KB; compiled code is about three
     /// times as large and stays in memory.
     pub component_bytes: usize,
     /// Bytes of settings, which every fresh instance reads.
@@ -24,14 +24,14 @@ pub struct Limits {
     /// Fuel for `describe`, and again for `configure` with `rules` or `groups`. A dwell policy with 20
     /// nodes takes about 200,000 to configure.
     pub configure_fuel: u64,
-    /// Fuel for one question about up to [`FUELLED`](Limits::FUELLED) rows; with more rows there is as much
-    /// again for as many of them. A dwell decision takes about 1,000 a row, and there are 39,000 for each; an
-    /// endless loop ends after some milliseconds.
+    /// Fuel for one question. A dwell decision takes about 1,000 a row, and a batch of 1,024 leaves 9,700
+    /// for each; an endless loop ends after about 1 ms. No more for more rows: a row would get in company
+    /// what it does not get alone.
     pub fuel: u64,
     /// Wall-clock time for one instance, for what fuel does not see. Far above what the fuel takes, so
     /// that it never decides about an honest policy.
     pub deadline: Duration,
-    /// Bytes of linear memory. A batch of 256 rows with long texts needs a few MiB.
+    /// Bytes of linear memory. A batch of 1,024 rows with long texts needs some MiB.
     pub memory_bytes: usize,
     /// Elements of one table: functions that are called indirectly, a few hundred in Rust.
     pub table_elements: usize,
@@ -86,17 +86,6 @@ impl Default for Limits {
             compile_time: Duration::from_secs(60),
             compile_niceness: 0,
         }
-    }
-}
-
-impl Limits {
-    /// Rows that the fuel of one question is for.
-    pub const FUELLED: usize = 256;
-
-    /// The fuel for one question about so many rows.
-    #[must_use]
-    pub fn fuel_of(&self, rows: usize) -> u64 {
-        self.fuel.saturating_mul(rows.div_ceil(Limits::FUELLED).max(1) as u64)
     }
 }
 

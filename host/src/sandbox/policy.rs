@@ -112,15 +112,15 @@ impl Configured {
         self.meter.listen()
     }
 
-    /// A fresh instance with the settings, fuelled for one question about so many rows.
-    fn live(&self, rows: usize) -> Result<Live<'_>, Failure> {
+    /// A fresh instance with the settings, fuelled for one question.
+    fn live(&self) -> Result<Live<'_>, Failure> {
         let mut live = Live::new(&self.policy.sandbox.0, &self.policy.compiled)?;
         if live.configure(&self.settings)?.is_err() {
             let reason = "it refused settings that it had accepted";
             return Err(Fault::Output(reason.to_owned()).into());
         }
         self.meter.configured(live.used(self.policy.sandbox.limits().configure_fuel));
-        live.refuel(rows)?;
+        live.refuel()?;
         Ok(live)
     }
 
@@ -131,7 +131,7 @@ impl Configured {
         rows: usize,
         answer: wasmtime::Result<T>,
     ) -> Result<T, Failure> {
-        let fuel = self.policy.sandbox.limits().fuel_of(rows);
+        let fuel = self.policy.sandbox.limits().fuel;
         self.meter.asked(rows, live.used(fuel), live.store.data().memory);
         self.meter.hear(&live.store.data().lines);
         live.note(&self.policy.manifest.name);
@@ -189,7 +189,7 @@ impl Asked for Configured {
     }
 
     fn locate(&self, events: &Batch) -> Result<Vec<Option<u32>>, Failure> {
-        let mut live = self.live(events.rows())?;
+        let mut live = self.live()?;
         let guest = guest!(self, live, journey);
         let columns = columns(events);
         let answer = guest.call_locate(&mut live.store, batch(events, &columns));
@@ -203,7 +203,7 @@ impl Asked for Configured {
     }
 
     fn stalled(&self, rules: &[u32], visits: &Batch) -> Result<Vec<Option<Draft>>, Failure> {
-        let mut live = self.live(visits.rows())?;
+        let mut live = self.live()?;
         let guest = guest!(self, live, journey);
         let columns = columns(visits);
         let answer = guest.call_stalled(&mut live.store, rules, batch(visits, &columns));
@@ -217,7 +217,7 @@ impl Asked for Configured {
         requests: &[RenderRequest<'_>],
         users: &Batch,
     ) -> Result<Vec<Option<Content>>, Failure> {
-        let mut live = self.live(users.rows())?;
+        let mut live = self.live()?;
         let guest = guest!(self, live, personalise);
         // Texts are few and requests many: each text goes over once.
         let mut texts: Vec<&Template> = Vec::new();
@@ -267,7 +267,7 @@ impl Asked for Configured {
         requests: &[PlanRequest<'_>],
         users: &Batch,
     ) -> Result<Vec<Option<Itinerary>>, Failure> {
-        let mut live = self.live(users.rows())?;
+        let mut live = self.live()?;
         let guest = guest!(self, live, route);
         let readings: Vec<Vec<route::Reading<'_>>> = requests.iter().map(readings).collect();
         let wire_requests: Vec<route::Request<'_>> = requests
@@ -291,7 +291,7 @@ impl Asked for Configured {
     }
 
     fn judge(&self, steps: &[Overdue<'_>], users: &Batch) -> Result<Vec<Verdict>, Failure> {
-        let mut live = self.live(users.rows())?;
+        let mut live = self.live()?;
         let guest = guest!(self, live, route);
         let wire_steps: Vec<route::Overdue<'_>> = steps
             .iter()

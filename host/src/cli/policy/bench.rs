@@ -86,7 +86,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Done> {
             native.map_or_else(|| "-".to_owned(), |n| format!("{:.1}", each(cost.nanos) / n)),
             count(cost.fuel / cost.rows as u64),
             count(cost.fuel),
-            output::share(cost.fuel, limits.fuel_of(cost.rows)),
+            output::share(cost.fuel, limits.fuel),
         ]
     });
     let header =

@@ -33,7 +33,7 @@ pub(super) fn groups(policy: &Policy, live: &mut Live<'_>) -> Result<Vec<Arc<str
 impl Configured {
     /// The groups of each user, checked.
     pub(super) fn ask_classify(&self, records: &Batch) -> Result<Vec<Vec<u32>>, Failure> {
-        let mut live = self.live(records.rows())?;
+        let mut live = self.live()?;
         let guest = guest!(self, live, audience);
         let columns = columns(records);
         let answer = guest.call_classify(&mut live.store, batch(records, &columns));
@@ -65,7 +65,7 @@ impl Configured {
         standard: &str,
         members: &Batch,
     ) -> Result<Vec<bool>, Failure> {
-        let mut live = self.live(members.rows())?;
+        let mut live = self.live()?;
         let guest = guest!(self, live, audience);
         let columns = columns(members);
         let answer = guest.call_qualify(&mut live.store, standard, batch(members, &columns));
@@ -86,7 +86,7 @@ impl Configured {
     ///
     /// If there is no answer, because of the policy or because of the host.
     pub fn compose(&self, parameters: &str) -> Result<Result<Campaign, Vec<Issue>>, Failure> {
-        let mut live = self.live(1)?;
+        let mut live = self.live()?;
         let guest = guest!(self, live, audience);
         let answer = guest.call_compose(&mut live.store, parameters);
         let campaign = match self.answer(&live, 1, answer)? {
