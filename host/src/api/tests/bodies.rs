@@ -50,8 +50,7 @@ async fn an_import_that_fails_in_the_middle() {
     let stage = Stage::new().await;
     let import = ask("POST", "/v1/import").by(&stage.manage);
     stage.store.set_room(10_000);
-    let sent = stage.send(import.clone().body(NDJSON, lines(12_000)));
-    let got = stage.while_time_passes(sent).await.is(507).json();
+    let got = stage.send(import.clone().body(NDJSON, lines(12_000))).await.is(507).json();
     assert_eq!((&got["taken"], &got["type"]), (&json!(10_000), &json!("/problems/storage-full")));
 
     let bytes = lines(100).len();

@@ -39,7 +39,9 @@ pub(super) fn other_component() -> &'static [u8] {
     standard::policy("dwell").unwrap()
 }
 
-/// An answer that takes longer has the clock go on meanwhile.
+/// An answer that takes longer has the clock go on meanwhile,
+const PATIENCE: Duration = Duration::from_secs(1);
+/// by as much as this, each time that this has gone by.
 const LONG: Duration = Duration::from_millis(100);
 
 /// A service with the tenants `a` and `b`, which have nothing but keys.
@@ -211,14 +213,19 @@ impl Stage {
         self.router.clone().oneshot(request).await.unwrap()
     }
 
-    /// What comes out while the clock goes on: on a slow machine a lane rests after a batch, by the clock.
-    pub(super) async fn while_time_passes<T>(&self, answer: impl Future<Output = T>) -> T {
+    /// What comes out, while the clock goes on if that takes long: on a slow machine a lane rests after a batch,
+    /// by the clock.
+    async fn while_time_passes<T>(&self, answer: impl Future<Output = T>) -> T {
         let mut answer = std::pin::pin!(answer);
+        let mut wait = PATIENCE;
         loop {
             tokio::select! {
                 biased;
                 answer = &mut answer => return answer,
-                () = tokio::time::sleep(LONG) => drop(self.clock.advance(Millis(100))),
+                () = tokio::time::sleep(wait) => {
+                    self.clock.advance(Millis(LONG.as_millis() as u64));
+                    wait = LONG;
+                }
             }
         }
     }
@@ -227,7 +234,7 @@ impl Stage {
     pub(super) fn send(&self, ask: Ask) -> impl Future<Output = Got> {
         let caller = std::panic::Location::caller();
         async move {
-            let response = self.raw(ask.request()).await;
+            let response = self.while_time_passes(self.raw(ask.request())).await;
             let (parts, body) = response.into_parts();
             let body = to_bytes(body, usize::MAX).await.unwrap().to_vec();
             let got = Got { status: parts.status.as_u16(), headers: parts.headers, body };
